@@ -1,0 +1,125 @@
+// Package httpx holds the parts every HTTP surface of the gateway shares: the
+// server with its limits, request ids, logging, recovery, bodies, the client's
+// address, security headers, and the masking of card numbers.
+//
+// The order of the middleware is RequestID, Log, Recover, routes.
+package httpx
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// RequestIDHeader carries the request id in both directions.
+const RequestIDHeader = "X-Request-Id"
+
+type contextKey int
+
+const (
+	requestIDKey contextKey = iota
+	logEntryKey
+	drainingKey
+)
+
+// RequestID gives every request an id: the caller's, if it is 8 to 64 letters,
+// digits, dots, dashes or underscores, else one from newID. The id is in the
+// context (RequestIDFrom) and in the response header.
+func RequestID(newID func() string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			id := r.Header.Get(RequestIDHeader)
+			if !validRequestID(id) {
+				id = newID()
+			}
+			w.Header().Set(RequestIDHeader, id)
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey, id)))
+		})
+	}
+}
+
+// RequestIDFrom is the id RequestID gave, or "".
+func RequestIDFrom(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey).(string)
+	return id
+}
+
+func validRequestID(id string) bool {
+	if len(id) < 8 || len(id) > 64 {
+		return false
+	}
+	for _, c := range id {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// ClientAddr is the address of the client. X-Forwarded-For counts only when the
+// peer is a trusted proxy; then it is the rightmost entry that is not a trusted
+// proxy itself, because everything left of it is the client's own invention. An
+// entry that is no address ends the search at the last good one. The result is
+// invalid when the connection has no IP address (a unix socket).
+func ClientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
+	addr := parseHop(r.RemoteAddr)
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		if !isTrusted(addr, trusted) {
+			break
+		}
+		next := parseHop(strings.TrimSpace(hop))
+		if !next.IsValid() {
+			break
+		}
+		addr = next
+	}
+	return addr
+}
+
+func isTrusted(addr netip.Addr, trusted []netip.Prefix) bool {
+	return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// parseHop reads an address with or without a port.
+func parseHop(text string) netip.Addr {
+	if withPort, err := netip.ParseAddrPort(text); err == nil {
+		return withPort.Addr().Unmap().WithZone("")
+	}
+	bare := strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+	addr, err := netip.ParseAddr(bare)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Unmap().WithZone("")
+}
+
+// ErrTooLarge means a request's body is longer than allowed.
+var ErrTooLarge = errors.New("httpx: request body is too large")
+
+// ReadBody reads the whole body of at most limit bytes. It returns ErrTooLarge
+// for a longer one, and then the connection is closed after the answer; any
+// other error means the client did not send all of it.
+func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
+	var body bytes.Buffer
+	if r.ContentLength > 0 && r.ContentLength <= limit {
+		body.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	_, err := io.Copy(&body, http.MaxBytesReader(w, r.Body, limit))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, ErrTooLarge
+	}
+	if err != nil {
+		return nil, fmt.Errorf("httpx: read request body: %w", err)
+	}
+	return body.Bytes(), nil
+}
