@@ -1,0 +1,57 @@
+// Package dialect says what a wire protocol must provide to the rest of the
+// gateway. The protocols themselves are in the folders below; core knows only
+// this contract.
+//
+// The other half of a dialect, its HTTP handlers, needs no contract: it is an
+// http.Handler that decodes, authenticates, makes one call to core and
+// encodes.
+package dialect
+
+import (
+	"time"
+
+	"github.com/thungan/thungan/payment"
+)
+
+// Dialect is what core and notify need to know of a wire protocol.
+type Dialect interface {
+	// Name is the dialect's name in rows, URLs of the admin API and logs.
+	Name() string
+
+	// Owes says whether the protocol tells the merchant of ev.
+	Owes(ev payment.Event) bool
+
+	// Notice forms and signs the request that tells of one event. It is called
+	// anew for every attempt.
+	Notice(n Notice) (Request, error)
+
+	// Accepted says whether an answer means that the merchant has taken the
+	// notice. Body is the start of the answer, up to 1 KiB.
+	Accepted(status int, body []byte) bool
+
+	// Retry returns how long to wait after the tries-th failed attempt (1 is
+	// the first), or false when the schedule has ended.
+	Retry(tries int) (time.Duration, bool)
+
+	// Return is where the payer's browser goes when p has closed, "" for
+	// nowhere. Nothing may be concluded from a payer arriving there.
+	Return(p payment.Payment, f payment.Profile) string
+}
+
+// Notice is one event to be told, with the payment as the event left it.
+type Notice struct {
+	Payment   payment.Payment
+	Event     payment.Event
+	Profile   payment.Profile // of the merchant, or of the platform that acted for it
+	PublicID  string          // of the merchant itself, in this dialect
+	Secret    string          // Profile.NotifySecret, opened; "" when none is set
+	URL       string
+	RequestID string // unique per attempt
+	At        time.Time
+}
+
+// Request is an HTTP POST to form.
+type Request struct {
+	Headers map[string]string
+	Body    []byte
+}
