@@ -1,0 +1,211 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/thungan/thungan/money"
+	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/store/internal/db"
+)
+
+// Settling is one bank credit to take in.
+type Settling struct {
+	Credit payment.Credit
+	// Print is the same for two notices of one transfer (bank account,
+	// reference and amount), "" when the credit tells too little to say.
+	Print string
+}
+
+// SamePrint is how far apart two notices of one print may lie in time and
+// still tell of the same transfer. Banks number transfers anew each day, so a
+// print that comes back later is another transfer.
+const SamePrint = 10 * time.Minute
+
+// Verdict is what became of one Settling.
+type Verdict struct {
+	Credit   payment.Credit
+	Payment  payment.Payment // as it is now; zero when the credit has none
+	Replayed bool            // this very credit was here before, nothing was done
+}
+
+// Decide makes up its mind on a new credit inside the transaction, writes what
+// follows through tx, and returns the credit with its outcome.
+type Decide func(tx *Tx, c payment.Credit) (payment.Credit, payment.Payment, error)
+
+// SettleCredits takes bank credits in, in one transaction: each new one is
+// stored, decided on, and its consequences are written; a known one is answered
+// from its row. If message is not empty it is marked as processed.
+func (s *Store) SettleCredits(ctx context.Context, message string, now time.Time, batch []Settling, decide Decide) ([]Verdict, error) {
+	verdicts := make([]Verdict, len(batch))
+	err := s.Update(ctx, func(tx *Tx) error {
+		for i, one := range batch {
+			v, err := tx.settle(ctx, one, decide)
+			if err != nil {
+				return err
+			}
+			verdicts[i] = v
+		}
+		if message == "" {
+			return nil
+		}
+		return tx.q.FinishMessage(ctx, db.FinishMessageParams{ID: message, ProcessedAt: millis(now)})
+	})
+	return verdicts, err
+}
+
+func (tx *Tx) settle(ctx context.Context, one Settling, decide Decide) (Verdict, error) {
+	c := one.Credit
+	known, inserted, err := tx.addCredit(ctx, &c, one.Print)
+	if err != nil {
+		return Verdict{}, err
+	}
+	if !inserted {
+		v := Verdict{Credit: known, Replayed: true}
+		if known.PaymentID != "" {
+			v.Payment, err = tx.Payment(ctx, known.PaymentID)
+		}
+		return v, err
+	}
+	if c.Outcome == payment.OutcomeRepeated {
+		return Verdict{Credit: c}, nil
+	}
+	c, p, err := decide(tx, c)
+	if err != nil {
+		return Verdict{}, err
+	}
+	return Verdict{Credit: c, Payment: p}, tx.SaveCredit(ctx, c)
+}
+
+// addCredit inserts c. When the source told of it before, it returns the stored
+// row and false. When another notice told of the same transfer, c is stored as
+// repeated.
+func (tx *Tx) addCredit(ctx context.Context, c *payment.Credit, print string) (known payment.Credit, inserted bool, err error) {
+	if ok, err := tx.insertCredit(ctx, *c, print); err != nil || ok {
+		return payment.Credit{}, ok, err
+	}
+	row, err := tx.q.CreditByExternalID(ctx, db.CreditByExternalIDParams{Source: c.Source, ExternalID: c.ExternalID})
+	switch {
+	case err == nil:
+		known, err = creditRow(row)
+		return known, false, err
+	case !errors.Is(err, sql.ErrNoRows):
+		return payment.Credit{}, false, err
+	}
+	row, err = tx.q.CreditByPrint(ctx, sql.NullString{String: print, Valid: true})
+	if err != nil {
+		return payment.Credit{}, false, err
+	}
+	if apart := c.OccurredAt.Sub(moment(row.OccurredAt)).Abs(); apart <= SamePrint {
+		c.Outcome, c.DuplicateOf = payment.OutcomeRepeated, row.ID
+		c.PaymentID, c.MerchantID, c.AccountID = row.PaymentID, row.MerchantID, row.AccountID
+		c.Explanation.Reason = "the same transfer as credit " + row.ID + ": same account, bank reference and amount within " + SamePrint.String()
+	}
+	ok, err := tx.insertCredit(ctx, *c, "")
+	if err == nil && !ok {
+		err = payment.Fail(payment.CodeConflict, "the credit was taken in by somebody else")
+	}
+	return payment.Credit{}, ok, err
+}
+
+func (tx *Tx) insertCredit(ctx context.Context, c payment.Credit, print string) (bool, error) {
+	explanation, err := json.Marshal(c.Explanation)
+	if err != nil {
+		return false, err
+	}
+	n, err := tx.q.InsertCredit(ctx, db.InsertCreditParams{
+		ID: c.ID, Source: c.Source, ExternalID: c.ExternalID, Print: sql.NullString{String: print, Valid: print != ""},
+		Bin: c.BIN, Account: c.Account, VirtualAccount: c.VirtualAccount, Amount: int64(c.Amount), Currency: c.Currency, Direction: string(c.Direction),
+		Memo: c.Memo, Reference: c.Reference, OrderCode: c.OrderCode, OccurredAt: millis(c.OccurredAt), ReceivedAt: millis(c.ReceivedAt),
+		Outcome: string(c.Outcome), PaymentID: c.PaymentID, MerchantID: c.MerchantID, AccountID: c.AccountID, DuplicateOf: c.DuplicateOf,
+		Applied: int64(c.Applied), Unapplied: int64(c.Unapplied), Returned: int64(c.Returned), Explanation: string(explanation),
+	})
+	return n == 1, err
+}
+
+// SaveCredit writes what changes in a credit after it was taken in.
+func (tx *Tx) SaveCredit(ctx context.Context, c payment.Credit) error {
+	explanation, err := json.Marshal(c.Explanation)
+	if err != nil {
+		return err
+	}
+	return tx.q.UpdateCredit(ctx, db.UpdateCreditParams{
+		ID: c.ID, Outcome: string(c.Outcome), PaymentID: c.PaymentID, MerchantID: c.MerchantID, AccountID: c.AccountID, DuplicateOf: c.DuplicateOf,
+		Applied: int64(c.Applied), Unapplied: int64(c.Unapplied), Returned: int64(c.Returned), Explanation: string(explanation),
+	})
+}
+
+func creditRow(r db.BankCredit) (payment.Credit, error) {
+	c := payment.Credit{
+		ID: r.ID, Source: r.Source, ExternalID: r.ExternalID, BIN: r.Bin, Account: r.Account, VirtualAccount: r.VirtualAccount,
+		Amount: money.VND(r.Amount), Currency: r.Currency, Direction: payment.Direction(r.Direction), Memo: r.Memo, Reference: r.Reference,
+		OrderCode: r.OrderCode, OccurredAt: moment(r.OccurredAt), ReceivedAt: moment(r.ReceivedAt),
+		Outcome: payment.Outcome(r.Outcome), PaymentID: r.PaymentID, MerchantID: r.MerchantID, AccountID: r.AccountID, DuplicateOf: r.DuplicateOf,
+		Applied: money.VND(r.Applied), Unapplied: money.VND(r.Unapplied), Returned: money.VND(r.Returned),
+	}
+	return c, json.Unmarshal([]byte(r.Explanation), &c.Explanation)
+}
+
+func creditRows(rows []db.BankCredit, err error) ([]payment.Credit, error) {
+	if err != nil {
+		return nil, err
+	}
+	credits := make([]payment.Credit, len(rows))
+	for i, row := range rows {
+		if credits[i], err = creditRow(row); err != nil {
+			return nil, err
+		}
+	}
+	return credits, nil
+}
+
+// Credit loads one bank credit.
+func (tx *Tx) Credit(ctx context.Context, id string) (payment.Credit, error) {
+	row, err := tx.q.Credit(ctx, id)
+	if err != nil {
+		return payment.Credit{}, missing(err, payment.CodeNotFound, "no such bank credit")
+	}
+	return creditRow(row)
+}
+
+// LockCredit loads a credit and keeps others from changing it.
+func (tx *Tx) LockCredit(ctx context.Context, id string) (payment.Credit, error) {
+	row, err := tx.q.CreditForUpdate(ctx, id)
+	if err != nil {
+		return payment.Credit{}, missing(err, payment.CodeNotFound, "no such bank credit")
+	}
+	return creditRow(row)
+}
+
+// LockAppliedCredits loads and locks the credits whose money stands for a payment.
+func (tx *Tx) LockAppliedCredits(ctx context.Context, paymentID string) ([]payment.Credit, error) {
+	return creditRows(tx.q.AppliedCreditsForUpdate(ctx, paymentID))
+}
+
+// CreditsOfPayment lists the credits that were matched to a payment.
+func (tx *Tx) CreditsOfPayment(ctx context.Context, paymentID string) ([]payment.Credit, error) {
+	return creditRows(tx.q.CreditsOfPayment(ctx, paymentID))
+}
+
+// CreditSearch selects bank credits; empty fields select all.
+type CreditSearch struct {
+	MerchantID, Source string
+	Outcome            payment.Outcome
+	Before             string
+	Limit              int
+}
+
+// SearchCredits lists bank credits, newest first.
+func (tx *Tx) SearchCredits(ctx context.Context, f CreditSearch) ([]payment.Credit, error) {
+	return creditRows(tx.q.SearchCredits(ctx, db.SearchCreditsParams{
+		BeforeID: before(f.Before), MerchantID: f.MerchantID, Outcome: string(f.Outcome), Source: f.Source, Page: int32(f.Limit),
+	}))
+}
+
+// UnappliedCredits lists the credits with money that waits for a person.
+func (tx *Tx) UnappliedCredits(ctx context.Context, merchantID, cursor string, limit int) ([]payment.Credit, error) {
+	return creditRows(tx.q.UnappliedCredits(ctx, db.UnappliedCreditsParams{BeforeID: before(cursor), MerchantID: merchantID, Page: int32(limit)}))
+}

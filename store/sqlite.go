@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"sync"
+
+	"github.com/thungan/thungan/store/internal/db"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+var sqliteEngine = engine{
+	name:     "sqlite",
+	wrap:     func(c db.DBTX) db.DBTX { return unlocked{c} },
+	again:    func(error) bool { return false }, // one writer: nothing to lose to
+	conflict: func(err error) bool { return sqliteCode(err)&0xff == sqlite3.SQLITE_CONSTRAINT },
+	down: func(err error) bool {
+		switch sqliteCode(err) & 0xff {
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+			return true
+		}
+		return false
+	},
+}
+
+func openSQLite(ctx context.Context, path string) (*Store, error) {
+	if path == "" {
+		return nil, errors.New("store: sqlite: names no file")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	// busy_timeout comes first, so that setting the journal mode already waits
+	// for another process. FULL: an answered payment survives a power cut.
+	pragmas := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)"}, "_txlock": {"immediate"}}
+	write, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+pragmas.Encode())
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	if err := write.PingContext(ctx); err != nil {
+		write.Close()
+		return nil, err
+	}
+	pragmas = url.Values{"_pragma": {"busy_timeout(10000)", "query_only(ON)"}}
+	read, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+pragmas.Encode())
+	if err != nil {
+		write.Close()
+		return nil, err
+	}
+	read.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	read.SetMaxIdleConns(max(4, runtime.NumCPU()))
+	return &Store{engine: sqliteEngine, write: write, read: read}, nil
+}
+
+func sqliteCode(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return 0
+}
+
+// unlocked drops FOR UPDATE, which SQLite does not know and does not need: it
+// has a single writer.
+type unlocked struct{ db.DBTX }
+
+var (
+	forUpdate = regexp.MustCompile(`\s+FOR UPDATE( SKIP LOCKED)?`)
+	stripped  sync.Map // statement -> the same without FOR UPDATE
+)
+
+func strip(query string) string {
+	if s, ok := stripped.Load(query); ok {
+		return s.(string)
+	}
+	s := forUpdate.ReplaceAllString(query, "")
+	stripped.Store(query, s)
+	return s
+}
+
+func (u unlocked) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return u.DBTX.ExecContext(ctx, strip(query), args...)
+}
+
+func (u unlocked) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return u.DBTX.QueryContext(ctx, strip(query), args...)
+}
+
+func (u unlocked) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return u.DBTX.QueryRowContext(ctx, strip(query), args...)
+}

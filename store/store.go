@@ -1,0 +1,130 @@
+// Package store is the one place that speaks SQL. The same statements run on
+// SQLite, which is embedded, and on PostgreSQL, which several gateway nodes may
+// share; what differs stands in sqlite.go and postgres.go.
+//
+// A verb of core is one call of Update: one transaction, durable when Update
+// returns nil.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/store/internal/db"
+)
+
+// Store is an open database.
+type Store struct {
+	engine engine
+	write  *sql.DB
+	read   *sql.DB
+}
+
+// engine is what differs between the two databases.
+type engine struct {
+	name string
+	// wrap adapts a connection to the statements' dialect of SQL.
+	wrap func(db.DBTX) db.DBTX
+	// again says whether a failed transaction may succeed if run anew.
+	again func(error) bool
+	// conflict says whether err is a broken UNIQUE constraint.
+	conflict func(error) bool
+	// down says whether err means that the database can't be reached or
+	// written for now.
+	down func(error) bool
+	// lockSchema keeps other nodes from migrating at the same time.
+	lockSchema string
+}
+
+// Open opens a database: "sqlite:PATH" or "postgres://...". It does not create
+// tables; see Migrate.
+func Open(ctx context.Context, url string) (*Store, error) {
+	switch {
+	case strings.HasPrefix(url, "sqlite:"):
+		return openSQLite(ctx, strings.TrimPrefix(url, "sqlite:"))
+	case strings.HasPrefix(url, "postgres://"), strings.HasPrefix(url, "postgresql://"):
+		return openPostgres(ctx, url)
+	}
+	return nil, fmt.Errorf("store: the database has to be sqlite:PATH or postgres://..., not %q", scheme(url))
+}
+
+// scheme keeps passwords out of the error.
+func scheme(url string) string {
+	before, _, _ := strings.Cut(url, ":")
+	return before
+}
+
+// Engine is "sqlite" or "postgres".
+func (s *Store) Engine() string { return s.engine.name }
+
+// Close closes the database after the running transactions have ended.
+func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+
+// Ping says whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.read.PingContext(ctx) }
+
+// Tx is a handle on the rows, inside a transaction (Update) or outside (View).
+type Tx struct {
+	q   *db.Queries
+	eng *engine
+}
+
+// View runs reads outside a transaction: each statement sees what is committed
+// when it runs.
+func (s *Store) View(ctx context.Context, fn func(tx *Tx) error) error {
+	return s.translate(fn(&Tx{q: db.New(s.engine.wrap(s.read)), eng: &s.engine}))
+}
+
+// attempts bounds how often a transaction that lost to another is run again.
+const attempts = 8
+
+// Update runs fn in one transaction and commits it. When the database asks for
+// it (a deadlock, a serialization failure) fn is run again from the start, so
+// fn must have no effect but through tx.
+func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
+	for n := 1; ; n++ {
+		err := s.once(ctx, fn)
+		if err == nil || n == attempts || !s.engine.again(err) {
+			return s.translate(err)
+		}
+		select {
+		case <-ctx.Done():
+			return s.translate(ctx.Err())
+		case <-time.After(rand.N(time.Duration(n) * 10 * time.Millisecond)):
+		}
+	}
+}
+
+func (s *Store) once(ctx context.Context, fn func(tx *Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if err := fn(&Tx{q: db.New(s.engine.wrap(tx)), eng: &s.engine}); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// translate gives database failures a code. Errors that have one are kept.
+func (s *Store) translate(err error) error {
+	var coded *payment.Error
+	switch {
+	case err == nil, errors.As(err, &coded):
+		return err
+	case errors.Is(err, sql.ErrNoRows):
+		return &payment.Error{Code: payment.CodeNotFound, Text: "not found", Cause: err}
+	case s.engine.conflict(err):
+		return &payment.Error{Code: payment.CodeConflict, Text: "it exists already", Cause: err}
+	case s.engine.down(err), s.engine.again(err):
+		return &payment.Error{Code: payment.CodeBusy, Text: "the database is not available", Cause: err}
+	}
+	return &payment.Error{Code: payment.CodeInternal, Cause: err}
+}
