@@ -1,0 +1,216 @@
+// Package core is the gateway's verbs: open a payment, settle it by a bank
+// credit, expire it, and so on. Each verb is one transaction; what has to be
+// told to the outside is written in the same transaction and done afterwards
+// by workers. Core knows no HTTP and no SQL.
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/thungan/thungan/dialect"
+	"github.com/thungan/thungan/internal/clock"
+	"github.com/thungan/thungan/internal/id"
+	"github.com/thungan/thungan/internal/vault"
+	"github.com/thungan/thungan/ledger"
+	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/store"
+)
+
+// Config is what a Core is made of.
+type Config struct {
+	Store     *store.Store
+	Clock     clock.Clock
+	IDs       *id.Source
+	Vault     *vault.Keyring
+	Dialects  []dialect.Dialect
+	PublicURL string // where payers reach the gateway, without a trailing slash
+	Log       *slog.Logger
+	// Observe is told of every verb, for metrics; may be nil.
+	Observe func(verb string, outcome payment.Code, took time.Duration)
+}
+
+// Core is the verbs over one store. It is safe for concurrent use.
+type Core struct {
+	store     *store.Store
+	clock     clock.Clock
+	ids       *id.Source
+	vault     *vault.Keyring
+	dialects  map[string]dialect.Dialect
+	publicURL string
+	log       *slog.Logger
+	observe   func(verb string, outcome payment.Code, took time.Duration)
+	pageKey   []byte
+	watchers  watchers
+	wake      chan struct{}
+}
+
+// New makes a Core.
+func New(cfg Config) *Core {
+	c := &Core{
+		store: cfg.Store, clock: cfg.Clock, ids: cfg.IDs, vault: cfg.Vault, publicURL: cfg.PublicURL, log: cfg.Log, observe: cfg.Observe,
+		dialects: map[string]dialect.Dialect{}, pageKey: cfg.Vault.Derive("payment page"), wake: make(chan struct{}, 1),
+	}
+	for _, d := range cfg.Dialects {
+		c.dialects[d.Name()] = d
+	}
+	if c.observe == nil {
+		c.observe = func(string, payment.Code, time.Duration) {}
+	}
+	return c
+}
+
+// Actor is who does an administrative act, and from which address.
+type Actor struct {
+	Name    string
+	Address string
+}
+
+// Now is the gateway's time, UTC.
+func (c *Core) Now() time.Time { return c.clock.Now() }
+
+// Wake signals when there is new work in the outbox, so that its worker need
+// not wait for its next look.
+func (c *Core) Wake() <-chan struct{} { return c.wake }
+
+// Dialect returns a dialect by name.
+func (c *Core) Dialect(name string) (dialect.Dialect, bool) {
+	d, ok := c.dialects[name]
+	return d, ok
+}
+
+// work is one verb's transaction with what it leaves to be done after the
+// commit.
+type work struct {
+	*store.Tx
+	core    *Core
+	now     time.Time
+	touched []string // payments whose watchers are to be told
+	owed    bool     // the outbox has new items
+}
+
+// update runs a verb's transaction. fn may run more than once.
+func (c *Core) update(ctx context.Context, verb string, fn func(w *work) error) error {
+	stop := c.timed(verb)
+	var w *work
+	err := c.store.Update(ctx, func(tx *store.Tx) error {
+		w = &work{Tx: tx, core: c, now: c.clock.Now()}
+		return fn(w)
+	})
+	stop(err)
+	if err != nil {
+		return c.failed(verb, err)
+	}
+	c.after(w)
+	return nil
+}
+
+// timed starts a verb's stop watch; the returned func stops it.
+func (c *Core) timed(verb string) func(error) {
+	start := time.Now()
+	return func(err error) { c.observe(verb, payment.CodeOf(err), time.Since(start)) }
+}
+
+// failed logs what is our own fault and passes every error on.
+func (c *Core) failed(verb string, err error) error {
+	if code := payment.CodeOf(err); (code == payment.CodeInternal || code == payment.CodeBusy) && !errors.Is(err, context.Canceled) {
+		c.log.Error("verb failed", "verb", verb, "error", err.Error())
+	}
+	return err
+}
+
+// after tells watchers and workers of a committed transaction.
+func (c *Core) after(w *work) {
+	for _, id := range w.touched {
+		c.watchers.signal(id)
+	}
+	if w.owed {
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// apply makes one move of a payment: state, event, limit, and the notices that
+// the event owes.
+func (w *work) apply(ctx context.Context, p payment.Payment, s payment.Step) (payment.Payment, error) {
+	s.At = w.now
+	next, ev, err := p.Apply(s)
+	if err != nil {
+		return p, err
+	}
+	if err := w.SavePayment(ctx, next, ev); err != nil {
+		return p, err
+	}
+	if before, after := p.Counts(), next.Counts(); before != after {
+		by := next.Amount
+		if before {
+			by = -by
+		}
+		if err := w.BumpLimit(ctx, next.MerchantID, next.LimitDay, by); err != nil {
+			return p, err
+		}
+	}
+	w.touched = append(w.touched, p.ID)
+	return next, w.owe(ctx, next, ev)
+}
+
+// KindNotice is the outbox's name for telling a merchant of an event.
+const KindNotice = "notice"
+
+// owe enqueues the notices of an event.
+func (w *work) owe(ctx context.Context, p payment.Payment, ev payment.Event) error {
+	d, ok := w.core.dialects[p.Dialect]
+	if !ok || p.NotifyTo == "" || !d.Owes(ev) {
+		return nil
+	}
+	w.owed = true
+	return w.AddItem(ctx, store.Item{
+		ID: w.core.ids.New(), Kind: KindNotice, PaymentID: p.ID, Version: ev.Version, MerchantID: p.MerchantID, Dialect: p.Dialect,
+		Target: p.NotifyTo, Lane: lane(p.NotifyTo), State: store.ItemPending, DueAt: w.now, CreatedAt: w.now,
+	})
+}
+
+// lane is the host of a URL: a slow receiver delays only itself.
+func lane(target string) string {
+	u, err := url.Parse(target)
+	if err != nil {
+		return target
+	}
+	return strings.ToLower(u.Host)
+}
+
+// post appends a ledger entry.
+func (w *work) post(ctx context.Context, e ledger.Entry, postings ...ledger.Posting) error {
+	e.ID, e.At = w.core.ids.New(), w.now
+	entry, err := ledger.New(e, postings...)
+	if err != nil {
+		return err
+	}
+	return w.AddEntry(ctx, entry)
+}
+
+// audit appends to the audit log. Before and after are shown as JSON, so they
+// must not carry secrets.
+func (w *work) audit(ctx context.Context, by Actor, act, subject string, before, after any) error {
+	return w.AddAudit(ctx, store.AuditRecord{
+		ID: w.core.ids.New(), At: w.now, Actor: by.Name, Address: by.Address, Act: act, Subject: subject, Before: asJSON(before), After: asJSON(after),
+	})
+}
+
+func asJSON(v any) string {
+	if v == nil {
+		return ""
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}

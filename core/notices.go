@@ -1,0 +1,111 @@
+package core
+
+import (
+	"context"
+
+	"github.com/thungan/thungan/ledger"
+	"github.com/thungan/thungan/money"
+	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/store"
+)
+
+// NoticeSearch selects notifications; empty fields select all.
+type NoticeSearch struct {
+	MerchantID string
+	State      string // "pending", "done" or "failed"
+	PaymentID  string // alone: all notices of one payment, oldest first
+	Before     string // the last id of the page before
+	Limit      int    // 1 to 200; 0 is 50
+}
+
+// Notices lists notifications, newest first.
+func (c *Core) Notices(ctx context.Context, s NoticeSearch) ([]store.Item, error) {
+	return view(ctx, c, "notices", func(tx *store.Tx) ([]store.Item, error) {
+		if s.PaymentID != "" {
+			return tx.ItemsOfPayment(ctx, s.PaymentID)
+		}
+		return tx.SearchItems(ctx, s.MerchantID, store.ItemState(s.State), s.Before, page(s.Limit))
+	})
+}
+
+// Notice returns one notification, or CodeNotFound.
+func (c *Core) Notice(ctx context.Context, id string) (store.Item, error) {
+	return view(ctx, c, "notice", func(tx *store.Tx) (store.Item, error) { return tx.Item(ctx, id) })
+}
+
+// Attempts lists the tries at a notification, oldest first.
+func (c *Core) Attempts(ctx context.Context, itemID string) ([]store.Attempt, error) {
+	return view(ctx, c, "attempts", func(tx *store.Tx) ([]store.Attempt, error) { return tx.Attempts(ctx, itemID) })
+}
+
+// Replay sends a notification again at once, with a fresh schedule of retries.
+func (c *Core) Replay(ctx context.Context, by Actor, itemID string) (store.Item, error) {
+	var item store.Item
+	err := c.update(ctx, "replay", func(w *work) (err error) {
+		if err := w.ReplayItem(ctx, itemID, w.now); err != nil {
+			return err
+		}
+		if item, err = w.Item(ctx, itemID); err != nil {
+			return err
+		}
+		w.owed = true
+		return w.audit(ctx, by, "notification.replay", itemID, nil, map[string]any{"target": item.Target, "attempts": item.Attempts})
+	})
+	return item, err
+}
+
+// Told is what a notice tells: the payment as the event left it.
+type Told struct {
+	Payment payment.Payment
+	Event   payment.Event
+	Profile payment.Profile // of whoever is told: the platform, else the merchant
+	// PublicID is the merchant's own name in the dialect.
+	PublicID string
+	Secret   string // opened; "" when none is set
+}
+
+// Told loads what a notice tells.
+func (c *Core) Told(ctx context.Context, paymentID string, version int64) (Told, error) {
+	t, err := view(ctx, c, "told", func(tx *store.Tx) (Told, error) {
+		p, err := tx.Payment(ctx, paymentID)
+		if err != nil {
+			return Told{}, err
+		}
+		ev, err := tx.Event(ctx, paymentID, version)
+		if err != nil {
+			return Told{}, err
+		}
+		merchant, err := tx.Profile(ctx, p.MerchantID, p.Dialect)
+		if err != nil {
+			return Told{}, err
+		}
+		told := merchant
+		if p.PlatformID != "" {
+			if told, err = tx.Profile(ctx, p.PlatformID, p.Dialect); err != nil {
+				return Told{}, err
+			}
+		}
+		return Told{Payment: p.At(ev), Event: ev, Profile: told, PublicID: merchant.PublicID}, nil
+	})
+	if err != nil {
+		return Told{}, err
+	}
+	t.Secret, err = c.openNotifySecret(t.Profile)
+	return t, err
+}
+
+// TrialBalance sums every account of the ledger at one instant. The sum over
+// all is zero, always.
+func (c *Core) TrialBalance(ctx context.Context) ([]ledger.Balance, money.VND, error) {
+	balances, err := view(ctx, c, "trial_balance", func(tx *store.Tx) ([]ledger.Balance, error) { return tx.TrialBalance(ctx) })
+	var sum money.VND
+	for _, b := range balances {
+		sum += b.Balance
+	}
+	return balances, sum, err
+}
+
+// Journal lists the ledger entries of a payment, oldest first.
+func (c *Core) Journal(ctx context.Context, paymentID string) ([]ledger.Entry, error) {
+	return view(ctx, c, "journal", func(tx *store.Tx) ([]ledger.Entry, error) { return tx.Journal(ctx, paymentID) })
+}

@@ -1,0 +1,170 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/thungan/thungan/internal/clock"
+	"github.com/thungan/thungan/money"
+	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/store"
+)
+
+// DefaultDue is how long a payment is offered when nobody says otherwise.
+const DefaultDue = 30 * time.Minute
+
+// MaxAmount is the largest amount of one payment: a VietQR payload has 13
+// places for it (NAPAS VietQR 1.0, field 54).
+const MaxAmount = money.VND(9_999_999_999_999)
+
+// Opening is a request for a new payment, by a merchant that the dialect has
+// authenticated.
+type Opening struct {
+	Merchant    payment.Merchant
+	Platform    payment.Merchant // who acts for the merchant; ID "" for nobody
+	Dialect     string
+	Reference   string // the merchant's own id for it
+	Amount      money.VND
+	Methods     []payment.Method // what the payer may choose from, in the merchant's order
+	Description string
+	Language    string    // "vi" or "en"; "" is "vi"
+	DueAt       time.Time // zero is in 30 minutes
+	SuccessURL  string
+	CancelURL   string
+	NotifyURL   string // "" is the merchant's or platform's registered one
+}
+
+// Open makes a new payment. It refuses, in this order: CodePlatformLocked or
+// Closed, CodeMerchantLocked or Closed, CodeMethodNotSupported,
+// CodeInvalidAmount, CodeInvalidDueTime, CodeTotalLimit,
+// CodeDuplicateReference.
+func (c *Core) Open(ctx context.Context, o Opening) (payment.Payment, error) {
+	stop := c.timed("open")
+	p, err := c.open(ctx, o)
+	stop(err)
+	if err != nil {
+		return payment.Payment{}, c.failed("open", err)
+	}
+	return p, nil
+}
+
+func (c *Core) open(ctx context.Context, o Opening) (payment.Payment, error) {
+	if o.Platform.ID != "" {
+		if err := o.Platform.Usable(); err != nil {
+			return payment.Payment{}, err
+		}
+	}
+	if err := o.Merchant.Usable(); err != nil {
+		return payment.Payment{}, err
+	}
+	methods, account, err := c.enabled(ctx, o.Merchant.ID, o.Methods)
+	if err != nil {
+		return payment.Payment{}, err
+	}
+	if err := amountAllowed(o.Merchant, o.Amount); err != nil {
+		return payment.Payment{}, err
+	}
+	now := c.clock.Now().Truncate(time.Millisecond)
+	due := o.DueAt
+	if due.IsZero() {
+		due = now.Add(DefaultDue)
+	}
+	if !due.After(now) {
+		return payment.Payment{}, payment.Fail(payment.CodeInvalidDueTime, "the due time has passed")
+	}
+	p := payment.Payment{
+		ID: c.ids.New(), MerchantID: o.Merchant.ID, PlatformID: o.Platform.ID, Dialect: o.Dialect, Reference: o.Reference, Version: 1,
+		Amount: o.Amount, State: payment.Open, Methods: methods, Description: o.Description, Language: o.Language,
+		SuccessURL: o.SuccessURL, CancelURL: o.CancelURL, NotifyURL: o.NotifyURL,
+		CreatedAt: now, UpdatedAt: now, DueAt: due.UTC().Truncate(time.Millisecond),
+	}
+	if p.Language == "" {
+		p.Language = "vi"
+	}
+	if len(methods) == 1 {
+		p.Method = methods[0]
+	}
+	if o.Merchant.DailyLimit > 0 {
+		p.LimitDay = now.In(clock.Vietnam).Format(time.DateOnly)
+	}
+	return c.insert(ctx, p, o.Merchant.DailyLimit, account)
+}
+
+// insert stores a payment under a transfer code that nobody has. Codes are
+// random, so a taken one is rare and the next one free.
+func (c *Core) insert(ctx context.Context, p payment.Payment, limit money.VND, account payment.ReceivingAccount) (payment.Payment, error) {
+	for {
+		if account.ID != "" {
+			transfer, err := c.transfer(account)
+			if err != nil {
+				return payment.Payment{}, err
+			}
+			p.Transfer = transfer
+		}
+		verdicts, err := c.store.OpenPayments(ctx, []store.Opening{{Payment: p, DailyLimit: limit}})
+		if err != nil {
+			return payment.Payment{}, err
+		}
+		if !errors.Is(verdicts[0], store.ErrCodeTaken) {
+			return p, verdicts[0]
+		}
+	}
+}
+
+// transfer makes the way in which a payer reaches an account for one payment.
+func (c *Core) transfer(a payment.ReceivingAccount) (payment.Transfer, error) {
+	t := payment.Transfer{AccountID: a.ID, BIN: a.BIN, Number: a.Number, Holder: a.Holder, Prefix: a.Prefix}
+	if a.Recognise == payment.ByVirtualAccount {
+		number, err := c.ids.VirtualAccount(a.Prefix)
+		if err != nil {
+			return t, &payment.Error{Code: payment.CodeInternal, Cause: err}
+		}
+		t.Number, t.Code = number, payment.VirtualMatch(number)
+		return t, nil
+	}
+	t.Code = payment.MemoMatch(c.ids.MemoCode())
+	return t, nil
+}
+
+// enabled returns those of the wanted methods that the merchant can take now,
+// with the account for transfers.
+func (c *Core) enabled(ctx context.Context, merchantID string, wanted []payment.Method) ([]payment.Method, payment.ReceivingAccount, error) {
+	var methods []payment.Method
+	var account payment.ReceivingAccount
+	for _, m := range wanted {
+		if m != payment.BankTransfer || slices.Contains(methods, m) {
+			continue
+		}
+		err := c.store.View(ctx, func(tx *store.Tx) error {
+			accounts, err := tx.ReceivingAccounts(ctx, merchantID)
+			if i := slices.IndexFunc(accounts, func(a payment.ReceivingAccount) bool { return a.Enabled }); i >= 0 {
+				account = accounts[i]
+				methods = append(methods, m)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, account, err
+		}
+	}
+	if len(methods) == 0 {
+		return nil, account, payment.Fail(payment.CodeMethodNotSupported, "the merchant cannot take this payment method")
+	}
+	return methods, account, nil
+}
+
+func amountAllowed(m payment.Merchant, amount money.VND) error {
+	switch {
+	case amount <= 0:
+		return payment.Fail(payment.CodeInvalidAmount, "the amount has to be positive")
+	case amount > MaxAmount:
+		return payment.Fail(payment.CodeInvalidAmount, "the amount has more than 13 digits")
+	case m.MinAmount > 0 && amount < m.MinAmount:
+		return payment.Fail(payment.CodeInvalidAmount, "the amount is below the merchant's minimum of "+m.MinAmount.String()+" đồng")
+	case m.MaxAmount > 0 && amount > m.MaxAmount:
+		return payment.Fail(payment.CodeInvalidAmount, "the amount is above the merchant's maximum of "+m.MaxAmount.String()+" đồng")
+	}
+	return nil
+}
