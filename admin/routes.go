@@ -1,0 +1,76 @@
+package admin
+
+import (
+	"net/http"
+
+	"github.com/thungan/thungan/api"
+)
+
+// route is one operation of the API. A test holds this table and api/admin.yaml
+// against each other.
+type route struct {
+	method string
+	path   string // below Prefix, in ServeMux's form
+	status int    // of success
+	run    func(*call) (any, error)
+	public bool // needs no token
+}
+
+func (a *API) routes() []route {
+	const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
+	const ok, made = http.StatusOK, http.StatusCreated
+	return []route{
+		{method: get, path: "/openapi.yaml", status: ok, run: document, public: true},
+
+		{method: post, path: "/merchants", status: made, run: a.addMerchant},
+		{method: get, path: "/merchants", status: ok, run: a.merchants},
+		{method: get, path: "/merchants/{merchant_id}", status: ok, run: a.merchant},
+		{method: patch, path: "/merchants/{merchant_id}", status: ok, run: a.changeMerchant},
+		{method: post, path: "/merchants/{merchant_id}/profiles", status: made, run: a.enrol},
+		{method: get, path: "/merchants/{merchant_id}/profiles", status: ok, run: a.profiles},
+		{method: get, path: "/merchants/{merchant_id}/keys", status: ok, run: a.keys},
+		{method: post, path: "/merchants/{merchant_id}/keys/rotate", status: made, run: a.rotateKeys},
+		{method: post, path: "/merchants/{merchant_id}/ipn-secret/rotate", status: made, run: a.rotateIPNSecret},
+
+		{method: post, path: "/merchants/{merchant_id}/receiving-accounts", status: made, run: a.addAccount},
+		{method: get, path: "/merchants/{merchant_id}/receiving-accounts", status: ok, run: a.accounts},
+		{method: patch, path: "/receiving-accounts/{receiving_account_id}", status: ok, run: a.changeAccount},
+
+		{method: get, path: "/payments", status: ok, run: a.payments},
+		{method: get, path: "/payments/{payment_id}", status: ok, run: a.payment},
+		{method: get, path: "/payments/{payment_id}/events", status: ok, run: a.events},
+		{method: get, path: "/payments/{payment_id}/refunds", status: ok, run: a.refunds},
+		{method: get, path: "/payments/{payment_id}/journal", status: ok, run: a.journal},
+		{method: get, path: "/payments/{payment_id}/credits", status: ok, run: a.creditsOfPayment},
+		{method: get, path: "/payments/{payment_id}/notifications", status: ok, run: a.notificationsOfPayment},
+		{method: post, path: "/payments/{payment_id}/cancel", status: ok, run: a.cancel},
+
+		{method: get, path: "/bank-credits", status: ok, run: a.credits},
+		{method: get, path: "/bank-credits/{credit_id}", status: ok, run: a.credit},
+		{method: post, path: "/bank-credits/{credit_id}/apply", status: ok, run: a.apply},
+		{method: post, path: "/bank-credits/{credit_id}/return", status: ok, run: a.giveBack},
+		{method: get, path: "/unapplied", status: ok, run: a.unapplied},
+
+		{method: post, path: "/bank-feeds", status: made, run: a.addFeed},
+		{method: get, path: "/bank-feeds", status: ok, run: a.feeds},
+		{method: get, path: "/bank-feeds/{name}", status: ok, run: a.feed},
+		{method: patch, path: "/bank-feeds/{name}", status: ok, run: a.changeFeed},
+
+		{method: get, path: "/notifications", status: ok, run: a.notifications},
+		{method: post, path: "/notifications/replay", status: ok, run: a.replayMany},
+		{method: get, path: "/notifications/{notification_id}", status: ok, run: a.notification},
+		{method: post, path: "/notifications/{notification_id}/replay", status: ok, run: a.replay},
+
+		{method: get, path: "/ledger/trial-balance", status: ok, run: a.trialBalance},
+
+		{method: post, path: "/tokens", status: made, run: a.addToken},
+		{method: get, path: "/tokens", status: ok, run: a.tokens},
+		{method: del, path: "/tokens/{token_id}", status: http.StatusNoContent, run: a.revokeToken},
+		{method: get, path: "/audit", status: ok, run: a.audit},
+	}
+}
+
+// document answers the API's own description.
+func document(*call) (any, error) {
+	return raw{kind: "application/yaml", text: api.Admin}, nil
+}
