@@ -26,8 +26,9 @@ const (
 
 // Options of a Client. The zero value is right for production.
 type Options struct {
-	// AllowLoopback also allows 127.0.0.0/8 and ::1, on any port. For
-	// development only.
+	// AllowLoopback also allows 127.0.0.0/8 and ::1, on any port, and takes
+	// any certificate from there: a receiver on one's own machine has only one
+	// that it made itself. For development only.
 	AllowLoopback bool
 	// AllowNets are networks that are allowed although they are refused by
 	// default, such as a merchant system inside the same company.
@@ -83,29 +84,61 @@ func New(o Options) *Client {
 		Resolver:  o.Resolver,
 		Control:   c.rules.control,
 	}
-	c.http = http.Client{
-		Transport: &http.Transport{
-			Proxy:       nil, // a proxy would dial for us, past the check
-			DialContext: dialer.DialContext,
-			TLSClientConfig: &tls.Config{
-				MinVersion: tls.VersionTLS12,
-				RootCAs:    o.RootCAs,
-			},
-			TLSHandshakeTimeout:    connectTimeout,
-			ExpectContinueTimeout:  time.Second,
-			MaxResponseHeaderBytes: maxHeaders,
-			MaxIdleConns:           512,
-			MaxIdleConnsPerHost:    16,
-			MaxConnsPerHost:        64,
-			IdleConnTimeout:        90 * time.Second,
-			DisableCompression:     true, // no room for a decompression bomb
-			ForceAttemptHTTP2:      true,
+	transport := &http.Transport{
+		Proxy:       nil, // a proxy would dial for us, past the check
+		DialContext: dialer.DialContext,
+		TLSClientConfig: &tls.Config{
+			MinVersion: tls.VersionTLS12,
+			RootCAs:    o.RootCAs,
 		},
+		TLSHandshakeTimeout:    connectTimeout,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: maxHeaders,
+		MaxIdleConns:           512,
+		MaxIdleConnsPerHost:    16,
+		MaxConnsPerHost:        64,
+		IdleConnTimeout:        90 * time.Second,
+		DisableCompression:     true, // no room for a decompression bomb
+		ForceAttemptHTTP2:      true,
+	}
+	if o.AllowLoopback {
+		transport.DialTLSContext = trustLoopback(dialer, transport.TLSClientConfig)
+	}
+	c.http = http.Client{
+		Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 	}
 	return c
+}
+
+// trustLoopback dials TLS like config, but takes any certificate from this
+// machine itself. What counts is the address that was reached, not its name.
+func trustLoopback(dialer *net.Dialer, config *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		own := config.Clone()
+		own.ServerName, own.NextProtos = host, []string{"h2", "http/1.1"}
+		if reached, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil && reached.Addr().Unmap().IsLoopback() && config.RootCAs == nil {
+			own.InsecureSkipVerify = true
+		}
+		ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+		defer cancel()
+		secure := tls.Client(conn, own)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		return secure, nil
+	}
 }
 
 // Do sends req and reads the answer, whatever its status. An error is always an

@@ -352,8 +352,15 @@ func TestTLS(t *testing.T) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	_, err := get(t, local(t, Options{}), s.URL)
+	port := netip.MustParseAddrPort(s.Listener.Addr().String()).Port()
+	inside := New(Options{AllowNets: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, AllowPorts: []uint16{port}})
+	t.Cleanup(inside.CloseIdle)
+	_, err := get(t, inside, s.URL)
 	wantKind(t, err, TLS, "issuer is not trusted")
+	// In development a receiver on one's own machine has its own certificate.
+	if r, err := get(t, local(t, Options{}), s.URL); err != nil || r.Status != 200 {
+		t.Errorf("own certificate on loopback: %+v, %v", r, err)
+	}
 
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Certificate())
