@@ -1,0 +1,117 @@
+// Package archtest holds the import table of ARCHITECTURE.md as a test.
+package archtest
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/thungan/thungan/"
+
+// rule bans imports from a package and everything below it. The sub-packages
+// named in but are no part of it.
+type rule struct {
+	from   string
+	but    []string
+	allow  []string // of this module; nothing else of it may be imported
+	reason string
+}
+
+var rules = []rule{
+	{from: "money", allow: nil, reason: "money is arithmetic; everything may depend on it and it on nothing"},
+	{from: "ledger", allow: []string{"money"}, reason: "the ledger must be judged without knowing what caused its entries"},
+	{from: "payment", allow: []string{"money"}, reason: "nouns and rules are pure: no clock, no HTTP, no SQL"},
+	{from: "dialect", but: []string{"dialect/paykit", "dialect/dialecttest"}, allow: []string{"payment"}, reason: "core knows this contract, so the contract cannot know core"},
+	{from: "rail/vietqr", allow: nil, reason: "the codec is usable as a package alone"},
+	{from: "rail", but: []string{"rail/vietqr", "rail/bankfeed", "rail/sandbox", "rail/railtest"}, allow: []string{"payment"}, reason: "a contract knows nouns only"},
+	{from: "store", but: []string{"store/storetest"}, allow: []string{"money", "ledger", "payment", "store/internal"}, reason: "the store keeps what it is given and decides nothing"},
+	{from: "outbox", allow: []string{"store", "payment", "internal/clock"}, reason: "durable work knows no dialects, core or HTTP; of payment it uses the error codes"},
+	{from: "core", but: []string{"core/coretest"}, allow: []string{"money", "ledger", "payment", "dialect", "store", "internal/clock", "internal/id", "internal/vault", "internal/auth", "rail/vietqr"}, reason: "verbs know contracts, never a dialect, a rail or HTTP; the QR codec is the exception: the QR is part of the offer"},
+	{from: "dialect/paykit", allow: []string{"money", "payment", "dialect", "core", "internal", "rail/vietqr"}, reason: "a dialect makes one call to core and sees neither SQL nor other dialects nor rails"},
+	{from: "rail/bankfeed", allow: []string{"money", "payment", "rail", "core", "internal"}, reason: "a rail hands facts to core and sees neither SQL nor dialects"},
+	{from: "rail/sandbox", allow: []string{"money", "payment", "core", "internal", "rail/vietqr", "rail/bankfeed", "web", "ledger", "store"}, reason: "the simulators stand outside: they reach the gateway as a payer, a bank or a shop would, and show core's records"},
+	{from: "notify", allow: []string{"payment", "dialect", "store", "outbox", "core", "internal"}, reason: "the sender forms nothing itself: the dialect does"},
+	{from: "checkout", allow: []string{"money", "payment", "core", "internal", "rail/vietqr", "web"}, reason: "the page shows what core says"},
+	{from: "admin", allow: []string{"money", "ledger", "payment", "core", "internal", "store", "api", "rail/vietqr"}, reason: "the admin API is one more caller of core; of store it uses the record types that core returns"},
+	{from: "web", allow: []string{"money", "internal"}, reason: "templates and texts know no payments"},
+	{from: "api", allow: nil, reason: "documents only"},
+	{from: "internal", but: []string{"internal/archtest"}, allow: []string{"internal", "money"}, reason: "plumbing without a story"},
+}
+
+// banned are packages of others that only some may use.
+var banned = []struct {
+	what   string
+	only   []string
+	reason string
+}{
+	{"database/sql", []string{"store", "internal/pgtest"}, "there is one database package"},
+	{"github.com/jackc/pgx/v5", []string{"store", "internal/pgtest"}, "there is one database package"},
+	{"modernc.org/sqlite", []string{"store"}, "there is one database package"},
+	{"net/http", []string{"dialect/paykit", "dialect/dialecttest", "rail", "checkout", "admin", "web", "notify", "internal", "cmd", "test"}, "money is decided where no HTTP is known"},
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
+		var p pkg
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// within says whether path is one of the folders or below one.
+func within(path string, folders []string) bool {
+	return slices.ContainsFunc(folders, func(f string) bool { return path == f || strings.HasPrefix(path, f+"/") })
+}
+
+func TestImports(t *testing.T) {
+	all := packages(t)
+	for _, r := range rules {
+		met := false
+		for _, p := range all {
+			from := strings.TrimPrefix(p.ImportPath, module)
+			if !within(from, []string{r.from}) || within(from, r.but) {
+				continue
+			}
+			met = true
+			for _, imported := range p.Imports {
+				to, ours := strings.CutPrefix(imported, module)
+				if ours && !within(to, append([]string{r.from}, r.allow...)) {
+					t.Errorf("%s imports %s: %s", from, to, r.reason)
+				}
+			}
+		}
+		if !met {
+			t.Errorf("no package %s: the table is out of date", r.from)
+		}
+	}
+}
+
+func TestBannedImports(t *testing.T) {
+	for _, p := range packages(t) {
+		from := strings.TrimPrefix(p.ImportPath, module)
+		for _, b := range banned {
+			for _, imported := range p.Imports {
+				if within(imported, []string{b.what}) && !within(from, b.only) {
+					t.Errorf("%s imports %s: %s", from, imported, b.reason)
+				}
+			}
+		}
+	}
+}
