@@ -1,0 +1,134 @@
+package checkout
+
+import (
+	"testing"
+	"time"
+
+	"github.com/thungan/thungan/core"
+	"github.com/thungan/thungan/money"
+	"github.com/thungan/thungan/payment"
+)
+
+var opened = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
+
+// face is one thing that the page can show.
+type face struct {
+	name   string
+	page   core.Page
+	wish   Wish
+	late   money.VND
+	screen Screen
+}
+
+// samplePage is an open payment by bank transfer, changed by edit.
+func samplePage(edit func(*core.Page)) core.Page {
+	page := core.Page{
+		Merchant: payment.Merchant{ID: "m", Name: "Cà phê Sáng"},
+		PublicID: "MC_8F3K2Q",
+		Payment: payment.Payment{
+			ID: "p", MerchantID: "m", Dialect: "paykit", Reference: "DH-2026-000123", Version: 1,
+			Amount: 1250000, State: payment.Open, Method: payment.BankTransfer, Methods: []payment.Method{payment.BankTransfer},
+			Transfer: payment.Transfer{
+				AccountID: "a", BIN: "970422", Number: "0123456789", Holder: "CONG TY TNHH CA PHE SANG",
+				Prefix: "SEVQR", Code: payment.MemoMatch("TG7K2M9QX4H"),
+			},
+			Description: "2 cà phê sữa đá, 1 bánh mì đặc biệt",
+			Language:    "vi", SuccessURL: "https://shop.example/ok?order=123", CancelURL: "https://shop.example/cancel",
+			CreatedAt: opened, UpdatedAt: opened, DueAt: opened.Add(30 * time.Minute),
+		},
+	}
+	if edit != nil {
+		edit(&page)
+	}
+	return page
+}
+
+// closed is samplePage in a closed state with some money.
+func closed(state payment.State, received money.VND) core.Page {
+	return samplePage(func(p *core.Page) {
+		p.Payment.State, p.Payment.Received, p.Payment.Version = state, received, 3
+		p.Payment.UpdatedAt = opened.Add(5 * time.Minute)
+		if state == payment.Approved {
+			p.Payment.CompletedAt = p.Payment.UpdatedAt
+		}
+		p.ReturnURL = "https://shop.example/back?mid=MC_8F3K2Q&payment_id=DH-2026-000123&result=X"
+	})
+}
+
+func severalMethods(p *core.Page) {
+	p.Payment.Method = ""
+	p.Payment.Methods = []payment.Method{payment.BankTransfer, payment.DomesticCard, payment.InternationalCard}
+}
+
+// faces is every state of the page, and a few that are hard to lay out.
+func faces() []face {
+	all := []face{
+		{name: "transfer", page: samplePage(nil), screen: Scan},
+		{name: "transfer-held", page: samplePage(nil), wish: Wish{Hold: true}, screen: Scan},
+		{name: "transfer-virtual", page: samplePage(func(p *core.Page) {
+			p.Payment.Transfer.Number, p.Payment.Transfer.Prefix = "PKVA00000123456789", "PKVA"
+			p.Payment.Transfer.Code = payment.VirtualMatch("PKVA00000123456789")
+		}), screen: Scan},
+		{name: "transfer-part", page: samplePage(func(p *core.Page) { p.Payment.Received, p.Payment.Version = 500000, 2 }), screen: Scan},
+		{name: "transfer-long", page: samplePage(func(p *core.Page) {
+			p.Merchant.Name = "Công ty Trách nhiệm hữu hạn Một thành viên Thương mại Dịch vụ Xuất nhập khẩu Nghệ thuật Ẩm thực Đường phố Việt Nam – Chi nhánh Thành phố Hồ Chí Minh"
+			p.Payment.Amount = 9999999999999
+			p.Payment.Reference = "ĐƠN-HÀNG-RẤT-DÀI/2026/11/22/KHÔNG-CÓ-CHỖ-NGẮT-0123456789012345678901234567890123456789"
+			p.Payment.Description = "Thanh toán hợp đồng nguyên tắc số 0123/2026/HĐNT-TMDV về việc cung cấp dịch vụ ẩm thực, trang trí, âm thanh, ánh sáng cho lễ khai trương, gồm cả phần phát sinh theo phụ lục số 4, số 5 và số 6 đã ký ngày 20/11/2026 tại Thành phố Hồ Chí Minh."
+			p.Payment.Transfer.BIN, p.Payment.Transfer.Number = "970406", "1234567890123456789"
+			p.Payment.Transfer.Holder = "CONG TY TRACH NHIEM HUU HAN MOT THANH VIEN THUONG MAI DICH VU XUAT NHAP KHAU NGHE THUAT AM THUC"
+			p.Payment.DueAt = opened.Add(53 * time.Hour)
+		}), screen: Scan},
+		{name: "choose", page: samplePage(severalMethods), screen: Choose},
+		{name: "choose-again", page: samplePage(func(p *core.Page) {
+			severalMethods(p)
+			p.Payment.Method = payment.BankTransfer
+		}), wish: Wish{Step: "method"}, screen: Choose},
+		{name: "unready", page: samplePage(func(p *core.Page) {
+			severalMethods(p)
+			p.Payment.Method = payment.DomesticCard
+		}), screen: Unready},
+		{name: "cancel", page: samplePage(nil), wish: Wish{Step: "cancel"}, screen: Confirm},
+		{name: "cancel-part", page: samplePage(func(p *core.Page) { p.Payment.Received = 500000 }), wish: Wish{Step: "cancel"}, screen: Confirm},
+		{name: "processing", page: samplePage(func(p *core.Page) { p.Payment.State = payment.Processing }), screen: Processing},
+		{name: "approved", page: closed(payment.Approved, 1250000), screen: Approved},
+		{name: "approved-held", page: closed(payment.Approved, 1250000), wish: Wish{Hold: true}, screen: Approved},
+		{name: "approved-over", page: closed(payment.Approved, 1300000), screen: Approved},
+		{name: "approved-again", page: closed(payment.Approved, 1250000), late: 1250000, screen: Approved},
+		{name: "expired", page: closed(payment.Expired, 0), screen: Expired},
+		{name: "expired-part", page: closed(payment.Expired, 500000), screen: Expired},
+		{name: "expired-late", page: closed(payment.Expired, 0), late: 1250000, screen: Expired},
+		{name: "canceled", page: closed(payment.Canceled, 0), screen: Canceled},
+		{name: "denied", page: closed(payment.Denied, 0), screen: Denied},
+		{name: "voided", page: closed(payment.Voided, 1250000), screen: Voided},
+	}
+	for i := range all {
+		all[i].wish.Key = "the-key"
+		if all[i].wish.Lang == "" {
+			all[i].wish.Lang = "vi"
+		}
+	}
+	return all
+}
+
+// render makes the whole page of a face in a language.
+func render(t *testing.T, f face, lang string) string {
+	t.Helper()
+	set, err := parse(pages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.wish.Lang = lang
+	v, err := newView(f.page, f.wish, f.late, opened.Add(6*time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Screen != f.screen {
+		t.Errorf("screen %s, want %s", v.Screen, f.screen)
+	}
+	html, err := set.Fragment(lang, "page", v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(html)
+}
