@@ -25,7 +25,7 @@ func (c *Core) Authenticate(ctx context.Context, dialect, key, secret string) (p
 			return err
 		}
 		matches := auth.Equal(secret, k.SecretHash)
-		revoked := !k.RevokedAt.IsZero() && !c.clock.Now().Before(k.RevokedAt)
+		revoked := !k.RevokedAt.IsZero() && !c.Now().Before(k.RevokedAt)
 		if !matches || revoked || k.ID == "" || secret == "" {
 			return payment.Fail(payment.CodeUnauthorized, "the credentials are not valid")
 		}

@@ -30,6 +30,9 @@ func (c *Core) CancelByOperator(ctx context.Context, by Actor, id, reason string
 }
 
 func (w *work) cancel(ctx context.Context, id, actor, reason string) (payment.Payment, error) {
+	if err := checkNote("reason", reason); err != nil {
+		return payment.Payment{}, err
+	}
 	p, err := w.LockPayment(ctx, id)
 	if err != nil {
 		return p, err

@@ -71,8 +71,8 @@ type Actor struct {
 	Address string
 }
 
-// Now is the gateway's time, UTC.
-func (c *Core) Now() time.Time { return c.clock.Now() }
+// Now is the gateway's time, UTC, in whole milliseconds as rows keep it.
+func (c *Core) Now() time.Time { return c.clock.Now().Truncate(time.Millisecond) }
 
 // Wake signals when there is new work in the outbox, so that its worker need
 // not wait for its next look.
@@ -99,7 +99,7 @@ func (c *Core) update(ctx context.Context, verb string, fn func(w *work) error) 
 	stop := c.timed(verb)
 	var w *work
 	err := c.store.Update(ctx, func(tx *store.Tx) error {
-		w = &work{Tx: tx, core: c, now: c.clock.Now()}
+		w = &work{Tx: tx, core: c, now: c.Now()}
 		return fn(w)
 	})
 	stop(err)
@@ -186,9 +186,13 @@ func lane(target string) string {
 	return strings.ToLower(u.Host)
 }
 
-// post appends a ledger entry.
-func (w *work) post(ctx context.Context, e ledger.Entry, postings ...ledger.Posting) error {
-	e.ID, e.At = w.core.ids.New(), w.now
+// post appends a ledger entry. Like the events of p, the payment that it
+// concerns, its entries never run backwards in time.
+func (w *work) post(ctx context.Context, p payment.Payment, e ledger.Entry, postings ...ledger.Posting) error {
+	e.ID, e.PaymentID, e.At = w.core.ids.New(), p.ID, w.now
+	if p.UpdatedAt.After(e.At) {
+		e.At = p.UpdatedAt
+	}
 	entry, err := ledger.New(e, postings...)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func (c *Core) ExpireDue(ctx context.Context) (int, error) {
 func (c *Core) RunExpiry(ctx context.Context) {
 	for {
 		// Failures are logged by the verb; the next tick tries again.
-		if due, err := view(ctx, c, "expire", func(tx *store.Tx) (bool, error) { return tx.AnyDue(ctx, c.clock.Now()) }); err == nil && due {
+		if due, err := view(ctx, c, "expire", func(tx *store.Tx) (bool, error) { return tx.AnyDue(ctx, c.Now()) }); err == nil && due {
 			_, _ = c.ExpireDue(ctx)
 		}
 		if clock.Sleep(ctx, c.clock, expiryTick) != nil {

@@ -34,7 +34,7 @@ func (c *Core) AddFeed(ctx context.Context, by Actor, n NewFeed) (payment.Feed, 
 	case n.Secret == "":
 		return payment.Feed{}, payment.Fail(payment.CodeInvalidRequest, "a feed has a secret: unsigned bank notices are never believed")
 	}
-	f := payment.Feed{Name: n.Name, Kind: n.Kind, MerchantID: n.MerchantID, Enabled: true, CreatedAt: c.clock.Now()}
+	f := payment.Feed{Name: n.Name, Kind: n.Kind, MerchantID: n.MerchantID, Enabled: true, CreatedAt: c.Now()}
 	if err := c.sealFeed(&f, &n.Secret, &n.API); err != nil {
 		return payment.Feed{}, err
 	}
@@ -56,7 +56,7 @@ func (c *Core) AddFeed(ctx context.Context, by Actor, n NewFeed) (payment.Feed, 
 func (c *Core) ChangeFeed(ctx context.Context, by Actor, name string, secret, api *string, enabled *bool) (payment.Feed, error) {
 	var f payment.Feed
 	err := c.update(ctx, "change_feed", func(w *work) (err error) {
-		if f, err = w.Feed(ctx, name); err != nil {
+		if f, err = w.LockFeed(ctx, name); err != nil {
 			return err
 		}
 		before := f
@@ -128,8 +128,11 @@ func (c *Core) FeedSecrets(f payment.Feed) (secret, api string, err error) {
 }
 
 // KeepMessage stores a verified message as it came, before anybody reads it.
-// The body has to be UTF-8 without NUL.
+// CodeInvalidRequest unless the body is UTF-8 without NUL.
 func (c *Core) KeepMessage(ctx context.Context, feed string, body []byte) (string, error) {
+	if !storable(string(body)) {
+		return "", invalid("body", "is no UTF-8 text")
+	}
 	m := Message{ID: c.ids.New(), Feed: feed, Body: body}
 	err := c.update(ctx, "keep_message", func(w *work) error {
 		m.ReceivedAt = w.now
@@ -147,7 +150,7 @@ func (c *Core) FailMessage(ctx context.Context, id, why string) error {
 // ended this or another node in between.
 func (c *Core) WaitingMessages(ctx context.Context, olderThan time.Duration, limit int) ([]Message, error) {
 	return view(ctx, c, "waiting_messages", func(tx *store.Tx) ([]Message, error) {
-		return tx.WaitingMessages(ctx, c.clock.Now().Add(-olderThan), page(limit))
+		return tx.WaitingMessages(ctx, c.Now().Add(-olderThan), page(limit))
 	})
 }
 
@@ -155,7 +158,7 @@ func (c *Core) WaitingMessages(ctx context.Context, olderThan time.Duration, lim
 // could not be: then seenUntil stays as it was.
 func (c *Core) RecordPull(ctx context.Context, name string, seenUntil time.Time, cursor, failure string) error {
 	return c.update(ctx, "record_pull", func(w *work) error {
-		f, err := w.Feed(ctx, name)
+		f, err := w.LockFeed(ctx, name)
 		if err != nil {
 			return err
 		}

@@ -9,9 +9,15 @@ import (
 	"github.com/thungan/thungan/payment"
 )
 
+// What a payment may be told by.
+const (
+	byAccount = "virtual_account"
+	byMemo    = "memo"
+)
+
 // hint is one thing in a bank credit that may name a payment.
 type hint struct {
-	by   string // "virtual_account" or "memo"
+	by   string // byAccount or byMemo
 	code string // as payments keep it
 }
 
@@ -24,7 +30,7 @@ type match struct {
 }
 
 // match finds the payment that a credit is for: by the virtual account that it
-// was sent to, then by a code in its memo, never by its amount. The payment is
+// was sent to, else by a code in its memo, never by its amount. The payment is
 // locked. What was seen and why it was rejected is in the explanation.
 func (w *work) match(ctx context.Context, f payment.Feed, c payment.Credit) (match, error) {
 	owners, err := w.owners(ctx, f, c)
@@ -48,6 +54,10 @@ func (w *work) match(ctx context.Context, f payment.Feed, c payment.Credit) (mat
 	var accepted []payment.Payment
 	var decisive []hint
 	for _, h := range hints {
+		if len(accepted) > 0 && decisive[0].by == byAccount && h.by != byAccount {
+			m.explanation.Seen = append(m.explanation.Seen, h.code[2:]+": not asked, the account decides")
+			continue
+		}
 		p, ok, err := w.LockPaymentByCode(ctx, h.code)
 		if err != nil {
 			return match{}, err
@@ -91,13 +101,13 @@ func (w *work) hints(ctx context.Context, c payment.Credit) (hints []hint, rejec
 	}
 	for _, number := range []string{c.VirtualAccount, c.Account} {
 		if number != "" {
-			add("virtual_account", payment.VirtualMatch(normalAccount(number)))
+			add(byAccount, payment.VirtualMatch(normalAccount(number)))
 		}
 	}
 	for _, text := range []string{c.OrderCode, c.Memo} {
 		for _, found := range id.FindMemoCodes(text) {
 			if found.Valid {
-				add("memo", payment.MemoMatch(found.Code))
+				add(byMemo, payment.MemoMatch(found.Code))
 			} else {
 				rejected = append(rejected, fmt.Sprintf("%s: %s", found.Code, found.Reason))
 			}
@@ -108,10 +118,14 @@ func (w *work) hints(ctx context.Context, c payment.Credit) (hints []hint, rejec
 		return nil, nil, err
 	}
 	for _, number := range virtualNumbers(c.Memo, owners) {
-		add("memo", payment.VirtualMatch(number))
+		add(byMemo, payment.VirtualMatch(number))
 	}
 	return hints, rejected, nil
 }
+
+// maxNumbers bounds how many account numbers are looked for in one memo: a
+// short prefix may be found in any long number.
+const maxNumbers = 16
 
 // virtualNumbers finds virtual account numbers in a memo: payers and banks
 // write the number that was paid to into the transfer's text.
@@ -129,7 +143,7 @@ func virtualNumbers(memo string, owners []payment.ReceivingAccount) []string {
 			for end < len(text) && text[end] >= '0' && text[end] <= '9' && end-start < len(o.Prefix)+id.VirtualDigits {
 				end++
 			}
-			if end-start == len(o.Prefix)+id.VirtualDigits {
+			if end-start == len(o.Prefix)+id.VirtualDigits && len(numbers) < maxNumbers {
 				numbers = append(numbers, text[start:end])
 			}
 			at = start + 1
@@ -199,18 +213,4 @@ func normalAccount(s string) string {
 		}
 		return -1
 	}, s)
-}
-
-// fingerprint is equal for two notices of one transfer: same account, bank
-// reference and amount. A credit that names no reference has none.
-func fingerprint(c payment.Credit) string {
-	reference := normalAccount(c.Reference)
-	account := normalAccount(c.Account)
-	if account == "" {
-		account = normalAccount(c.VirtualAccount)
-	}
-	if reference == "" || account == "" || c.Direction != payment.In {
-		return ""
-	}
-	return account + "|" + reference + "|" + c.Amount.String() + "|" + strings.ToUpper(c.Currency)
 }

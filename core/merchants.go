@@ -35,7 +35,7 @@ type NewMerchant struct {
 
 // AddMerchant adds a merchant or a platform.
 func (c *Core) AddMerchant(ctx context.Context, by Actor, n NewMerchant) (payment.Merchant, error) {
-	now := c.clock.Now().Truncate(time.Millisecond)
+	now := c.Now()
 	m := payment.Merchant{
 		ID: c.ids.New(), Kind: n.Kind, Name: strings.TrimSpace(n.Name), State: payment.MerchantActive,
 		MinAmount: n.MinAmount, MaxAmount: n.MaxAmount, DailyLimit: n.DailyLimit, CreatedAt: now, UpdatedAt: now, Version: 1,
@@ -84,6 +84,9 @@ func checkText(field, s string, least, most int) error {
 	}
 	return nil
 }
+
+// storable says whether both databases can keep a text.
+func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 // checkURL wants an absolute http or https address, or nothing.
 func checkURL(field, s string) error {
@@ -274,6 +277,15 @@ func (w *work) addKey(ctx context.Context, merchantID, dialect string) (payment.
 	return k, made, w.AddKey(ctx, k)
 }
 
+// lockProfile loads a profile and keeps others from changing it: whoever
+// changes one has its merchant locked.
+func (w *work) lockProfile(ctx context.Context, merchantID, dialect string) (payment.Profile, error) {
+	if _, err := w.LockMerchant(ctx, merchantID); err != nil {
+		return payment.Profile{}, err
+	}
+	return w.Profile(ctx, merchantID, dialect)
+}
+
 // maxGrace bounds how long an old key pair may live on beside the new one.
 const maxGrace = 30 * 24 * time.Hour
 
@@ -285,7 +297,7 @@ func (c *Core) RotateKeys(ctx context.Context, by Actor, merchantID, dialect str
 	}
 	var made Credentials
 	err := c.update(ctx, "rotate_keys", func(w *work) error {
-		f, err := w.Profile(ctx, merchantID, dialect)
+		f, err := w.lockProfile(ctx, merchantID, dialect)
 		if err != nil {
 			return err
 		}
@@ -307,7 +319,7 @@ func (c *Core) RotateKeys(ctx context.Context, by Actor, merchantID, dialect str
 func (c *Core) RotateNotifySecret(ctx context.Context, by Actor, merchantID, dialect string) (Credentials, error) {
 	made := Credentials{NotifySecret: c.ids.Key()}
 	err := c.update(ctx, "rotate_notify_secret", func(w *work) error {
-		f, err := w.Profile(ctx, merchantID, dialect)
+		f, err := w.lockProfile(ctx, merchantID, dialect)
 		if err != nil {
 			return err
 		}
@@ -361,7 +373,7 @@ const maxMemoPrefix = 12
 // AddReceivingAccount adds a bank account that the merchant is paid into. ID
 // and CreatedAt are filled in.
 func (c *Core) AddReceivingAccount(ctx context.Context, by Actor, a payment.ReceivingAccount) (payment.ReceivingAccount, error) {
-	a.ID, a.CreatedAt = c.ids.New(), c.clock.Now().Truncate(time.Millisecond)
+	a.ID, a.CreatedAt = c.ids.New(), c.Now()
 	a.Number, a.Prefix = strings.ToUpper(strings.TrimSpace(a.Number)), strings.ToUpper(strings.TrimSpace(a.Prefix))
 	a.Holder = strings.TrimSpace(vietqr.Unaccent(a.Holder))
 	if a.Recognise == "" {
@@ -412,6 +424,11 @@ func checkAccount(a payment.ReceivingAccount) error {
 func (w *work) prefixIsFree(ctx context.Context, a payment.ReceivingAccount) error {
 	if a.Recognise != payment.ByVirtualAccount {
 		return nil
+	}
+	// Two that are added at once must see each other: the second waits for the
+	// first one's row.
+	if err := w.Tx.PutSetting(ctx, "lock/virtual_prefixes", a.ID); err != nil {
+		return err
 	}
 	others, err := w.VirtualAccountOwners(ctx)
 	if err != nil {

@@ -3,8 +3,10 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/money"
@@ -37,7 +39,7 @@ type Opening struct {
 }
 
 // Open makes a new payment. It refuses, in this order: CodePlatformLocked or
-// Closed, CodeMerchantLocked or Closed, CodeMethodNotSupported,
+// Closed, CodeMerchantLocked or Closed, CodeInvalidRequest, CodeMethodNotSupported,
 // CodeInvalidAmount, CodeInvalidDueTime, CodeTotalLimit,
 // CodeDuplicateReference.
 func (c *Core) Open(ctx context.Context, o Opening) (payment.Payment, error) {
@@ -59,6 +61,9 @@ func (c *Core) open(ctx context.Context, o Opening) (payment.Payment, error) {
 	if err := o.Merchant.Usable(); err != nil {
 		return payment.Payment{}, err
 	}
+	if err := checkOpening(o); err != nil {
+		return payment.Payment{}, err
+	}
 	methods, account, err := c.enabled(ctx, o.Merchant.ID, o.Methods)
 	if err != nil {
 		return payment.Payment{}, err
@@ -66,19 +71,19 @@ func (c *Core) open(ctx context.Context, o Opening) (payment.Payment, error) {
 	if err := amountAllowed(o.Merchant, o.Amount); err != nil {
 		return payment.Payment{}, err
 	}
-	now := c.clock.Now().Truncate(time.Millisecond)
+	now := c.Now()
 	due := o.DueAt
 	if due.IsZero() {
 		due = now.Add(DefaultDue)
 	}
-	if !due.After(now) {
+	if due = due.UTC().Truncate(time.Millisecond); !due.After(now) {
 		return payment.Payment{}, payment.Fail(payment.CodeInvalidDueTime, "the due time has passed")
 	}
 	p := payment.Payment{
 		ID: c.ids.New(), MerchantID: o.Merchant.ID, PlatformID: o.Platform.ID, Dialect: o.Dialect, Reference: o.Reference, Version: 1,
 		Amount: o.Amount, State: payment.Open, Methods: methods, Description: o.Description, Language: o.Language,
 		SuccessURL: o.SuccessURL, CancelURL: o.CancelURL, NotifyURL: o.NotifyURL,
-		CreatedAt: now, UpdatedAt: now, DueAt: due.UTC().Truncate(time.Millisecond),
+		CreatedAt: now, UpdatedAt: now, DueAt: due,
 	}
 	if p.Language == "" {
 		p.Language = "vi"
@@ -92,10 +97,30 @@ func (c *Core) open(ctx context.Context, o Opening) (payment.Payment, error) {
 	return c.insert(ctx, p, o.Merchant.DailyLimit, account)
 }
 
-// insert stores a payment under a transfer code that nobody has. Codes are
+// checkOpening refuses texts that the databases cannot keep. What a reference
+// or an address may look like is the dialect's to say.
+func checkOpening(o Opening) error {
+	if o.Reference == "" || utf8.RuneCountInString(o.Reference) > maxName {
+		return invalid("reference", fmt.Sprintf("has 1 to %d characters", maxName))
+	}
+	for _, text := range []struct{ field, text string }{
+		{"reference", o.Reference}, {"description", o.Description}, {"language", o.Language},
+		{"success_url", o.SuccessURL}, {"cancel_url", o.CancelURL}, {"notify_url", o.NotifyURL},
+	} {
+		if !storable(text.text) {
+			return invalid(text.field, "has characters that are no text")
+		}
+	}
+	return nil
+}
+
+// codeTries bounds how many transfer codes are tried for one payment. They are
 // random, so a taken one is rare and the next one free.
+const codeTries = 8
+
+// insert stores a payment under a transfer code that nobody has.
 func (c *Core) insert(ctx context.Context, p payment.Payment, limit money.VND, account payment.ReceivingAccount) (payment.Payment, error) {
-	for {
+	for range codeTries {
 		if account.ID != "" {
 			transfer, err := c.transfer(account)
 			if err != nil {
@@ -111,6 +136,7 @@ func (c *Core) insert(ctx context.Context, p payment.Payment, limit money.VND, a
 			return p, verdicts[0]
 		}
 	}
+	return payment.Payment{}, payment.Fail(payment.CodeBusy, "no free transfer code was found")
 }
 
 // transfer makes the way in which a payer reaches an account for one payment.

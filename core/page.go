@@ -40,6 +40,9 @@ type Page struct {
 // FindPage finds a payment for its hosted page. A wrong key is answered like a
 // payment that does not exist: CodePaymentNotFound.
 func (c *Core) FindPage(ctx context.Context, publicID, reference, key string) (Page, error) {
+	if !storable(publicID) || !storable(reference) {
+		return Page{}, payment.Fail(payment.CodePaymentNotFound, "no such payment")
+	}
 	return view(ctx, c, "find_page", func(tx *store.Tx) (Page, error) {
 		profiles, err := tx.ProfilesByPublicID(ctx, publicID)
 		if err != nil {
@@ -146,7 +149,7 @@ func (w *watchers) signal(paymentID string) {
 // firstID is the smallest UUIDv7 of a moment.
 func firstID(t time.Time) string {
 	const digits = "0123456789abcdef"
-	ms := uint64(max(clock.Millis(t), 0))
+	ms := uint64(min(max(clock.Millis(t), 0), 1<<48-1)) // 48 bits have room for it
 	b := []byte("00000000-0000-7000-8000-000000000000")
 	for i, shift := 0, 44; shift >= 0; i, shift = i+1, shift-4 {
 		if i == 8 {

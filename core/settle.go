@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/thungan/thungan/ledger"
 	"github.com/thungan/thungan/money"
@@ -23,15 +22,21 @@ type Taken = store.Verdict
 // from (it is marked as processed), "" when they were pulled.
 func (c *Core) TakeCredits(ctx context.Context, f payment.Feed, messageID string, credits []payment.Credit) ([]Taken, error) {
 	stop := c.timed("settle")
-	now := c.clock.Now()
+	now := c.Now()
 	batch := make([]store.Settling, len(credits))
 	for i, one := range credits {
-		one.ID, one.Source, one.ReceivedAt = c.ids.New(), f.Name, now.Truncate(time.Millisecond)
-		if one.Currency == "" {
-			one.Currency = "VND"
+		if err := checkCredit(one); err != nil {
+			stop(err)
+			return nil, c.failed("settle", err)
 		}
+		one.ID, one.Source, one.ReceivedAt = c.ids.New(), f.Name, now
 		one.Outcome = payment.OutcomeUnknown
+		one = tidy(one)
 		batch[i] = store.Settling{Credit: one, Print: fingerprint(one)}
+	}
+	if err := c.keepApart(ctx, f, batch); err != nil {
+		stop(err)
+		return nil, c.failed("settle", err)
 	}
 	w := &work{core: c, now: now}
 	taken, err := c.store.SettleCredits(ctx, messageID, now, batch, func(tx *store.Tx, credit payment.Credit) (payment.Credit, payment.Payment, error) {
@@ -96,19 +101,19 @@ func (w *work) credit(ctx context.Context, c payment.Credit, p payment.Payment, 
 		return c, p, err
 	}
 	step := payment.Step{Act: payment.ActPay, Actor: actor, Reason: reason, CreditID: c.ID, Receive: amount, Method: payment.BankTransfer}
-	entry := ledger.Entry{Kind: kind, PaymentID: p.ID, CreditID: c.ID, Actor: actor, Reason: reason}
+	entry := ledger.Entry{Kind: kind, CreditID: c.ID, Actor: actor, Reason: reason}
 	excess := max(received-p.Amount, 0)
 	switch {
 	case received < p.Amount:
 		step.Act = payment.ActPart
 		c.Outcome, c.Explanation.Reason = payment.OutcomeShort, (p.Amount-received).String()+" đồng are still due"
-		err = w.post(ctx, entry, ledger.Debit(from, amount), ledger.Credit(ledger.Partial(p.MerchantID), amount))
+		err = w.post(ctx, p, entry, ledger.Debit(from, amount), ledger.Credit(ledger.Partial(p.MerchantID), amount))
 	default:
 		c.Outcome, c.Explanation.Reason = payment.OutcomeExact, "it pays what was due"
 		if excess > 0 {
 			c.Outcome, c.Explanation.Reason = payment.OutcomeOver, excess.String()+" đồng too much; owed back to the payer"
 		}
-		err = w.post(ctx, entry, ledger.Debit(from, amount), ledger.Debit(ledger.Partial(p.MerchantID), before),
+		err = w.post(ctx, p, entry, ledger.Debit(from, amount), ledger.Debit(ledger.Partial(p.MerchantID), before),
 			ledger.Credit(ledger.Sales(p.MerchantID), p.Amount), ledger.Credit(ledger.Excess(p.MerchantID), excess))
 	}
 	if err != nil {
@@ -123,7 +128,7 @@ func (w *work) credit(ctx context.Context, c payment.Credit, p payment.Payment, 
 // hold books a credit's money as unapplied until a person decides.
 func (w *work) hold(ctx context.Context, c payment.Credit, p payment.Payment) (payment.Credit, payment.Payment, error) {
 	c.Unapplied = c.Amount
-	return c, p, w.post(ctx, ledger.Entry{Kind: ledger.KindCredit, PaymentID: c.PaymentID, CreditID: c.ID, Actor: ActorBank, Reason: string(c.Outcome)},
+	return c, p, w.post(ctx, p, ledger.Entry{Kind: ledger.KindCredit, CreditID: c.ID, Actor: ActorBank, Reason: string(c.Outcome)},
 		ledger.Debit(bankOf(c), c.Amount), ledger.Credit(ledger.Unapplied(c.MerchantID), c.Amount))
 }
 
@@ -152,7 +157,7 @@ func (w *work) close(ctx context.Context, p payment.Payment, act payment.Act, ac
 				return p, err
 			}
 		}
-		err = w.post(ctx, ledger.Entry{Kind: ledger.KindRelease, PaymentID: p.ID, Actor: actor, Reason: reason},
+		err = w.post(ctx, p, ledger.Entry{Kind: ledger.KindRelease, Actor: actor, Reason: reason},
 			ledger.Debit(ledger.Partial(p.MerchantID), held), ledger.Credit(ledger.Unapplied(p.MerchantID), held))
 		if err != nil {
 			return p, err

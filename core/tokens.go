@@ -14,7 +14,7 @@ func (c *Core) AddAdminToken(ctx context.Context, by Actor, name string) (string
 		return "", err
 	}
 	token := c.ids.Token(32)
-	t := store.AdminToken{ID: c.ids.New(), Name: name, Hash: auth.Hash(token), CreatedAt: c.clock.Now()}
+	t := store.AdminToken{ID: c.ids.New(), Name: name, Hash: auth.Hash(token), CreatedAt: c.Now()}
 	return token, c.update(ctx, "add_token", func(w *work) error {
 		if err := w.AddAdminToken(ctx, t); err != nil {
 			return err

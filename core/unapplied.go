@@ -2,7 +2,9 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/thungan/thungan/ledger"
 	"github.com/thungan/thungan/money"
@@ -18,12 +20,34 @@ func heldIn(c payment.Credit) ledger.Account {
 	return ledger.Unapplied(c.MerchantID)
 }
 
+// maxReason bounds, in characters, what a person gives as a reason.
+const maxReason = 1000
+
+// checkReason wants some words.
+func checkReason(reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return payment.Fail(payment.CodeInvalidRequest, "say why: the reason is missing")
+	}
+	return checkNote("reason", reason)
+}
+
+// checkNote wants a text that both databases can keep, or nothing.
+func checkNote(field, s string) error {
+	switch {
+	case !storable(s):
+		return invalid(field, "has characters that are no text")
+	case utf8.RuneCountInString(s) > maxReason:
+		return invalid(field, fmt.Sprintf("has more than %d characters", maxReason))
+	}
+	return nil
+}
+
 // Apply lets a person apply all unapplied money of a credit to a payment that
 // is not paid, also to one that has closed: late money that covers the amount
 // approves it. Money of one merchant is not applied to another's payment.
 func (c *Core) Apply(ctx context.Context, by Actor, creditID, paymentID, reason string) (payment.Payment, payment.Credit, error) {
-	if strings.TrimSpace(reason) == "" {
-		return payment.Payment{}, payment.Credit{}, payment.Fail(payment.CodeInvalidRequest, "say why: the reason is missing")
+	if err := checkReason(reason); err != nil {
+		return payment.Payment{}, payment.Credit{}, err
 	}
 	var p payment.Payment
 	var credit payment.Credit
@@ -73,10 +97,10 @@ func applicable(c payment.Credit, p payment.Payment) error {
 // Return lets a person record that unapplied money, or an excess, went back to
 // its payer. An amount of 0 is all of it.
 func (c *Core) Return(ctx context.Context, by Actor, creditID string, amount money.VND, reason string) (payment.Credit, error) {
-	switch {
-	case strings.TrimSpace(reason) == "":
-		return payment.Credit{}, payment.Fail(payment.CodeInvalidRequest, "say why: the reason is missing")
-	case amount < 0:
+	if err := checkReason(reason); err != nil {
+		return payment.Credit{}, err
+	}
+	if amount < 0 {
 		return payment.Credit{}, payment.Fail(payment.CodeInvalidAmount, "the amount has to be positive")
 	}
 	known, err := c.Credit(ctx, creditID)
@@ -95,20 +119,24 @@ func (c *Core) Return(ctx context.Context, by Actor, creditID string, amount mon
 		if credit, err = w.LockCredit(ctx, creditID); err != nil {
 			return err
 		}
+		if credit.PaymentID != known.PaymentID {
+			return payment.Fail(payment.CodeConflict, "the credit was changed by somebody else")
+		}
+		before := credit
+		if credit, p, err = w.unapply(ctx, by, credit, p, reason); err != nil {
+			return err
+		}
 		sum := amount
 		if sum == 0 {
 			sum = credit.Unapplied
 		}
 		switch {
-		case credit.PaymentID != known.PaymentID:
-			return payment.Fail(payment.CodeConflict, "the credit was changed by somebody else")
 		case credit.Unapplied == 0:
 			return payment.Fail(payment.CodeInvalidState, "the credit has no unapplied money")
 		case sum > credit.Unapplied:
 			return payment.Fail(payment.CodeInvalidAmount, "only "+credit.Unapplied.String()+" đồng of the credit are unapplied")
 		}
-		before := credit
-		err = w.post(ctx, ledger.Entry{Kind: ledger.KindReturned, PaymentID: credit.PaymentID, CreditID: credit.ID, Actor: by.Name, Reason: reason},
+		err = w.post(ctx, p, ledger.Entry{Kind: ledger.KindReturned, CreditID: credit.ID, Actor: by.Name, Reason: reason},
 			ledger.Debit(heldIn(credit), sum), ledger.Credit(bankOf(credit), sum))
 		if err != nil {
 			return err
@@ -127,6 +155,24 @@ func (c *Core) Return(ctx context.Context, by Actor, creditID string, amount mon
 		return w.audit(ctx, by, "credit.return", credit.ID, creditAudit(before), creditAudit(credit))
 	})
 	return credit, err
+}
+
+// unapply takes back money that a person has applied to a closed payment
+// without paying it whole: nothing else would ever end that.
+func (w *work) unapply(ctx context.Context, by Actor, c payment.Credit, p payment.Payment, reason string) (payment.Credit, payment.Payment, error) {
+	paid := p.State == payment.Approved || p.State == payment.Voided
+	if c.Applied == 0 || paid || !p.State.Closed() {
+		return c, p, nil
+	}
+	applied := c.Applied
+	err := w.post(ctx, p, ledger.Entry{Kind: ledger.KindRelease, CreditID: c.ID, Actor: by.Name, Reason: reason},
+		ledger.Debit(ledger.Partial(p.MerchantID), applied), ledger.Credit(ledger.Unapplied(p.MerchantID), applied))
+	if err != nil {
+		return c, p, err
+	}
+	c.Unapplied, c.Applied = c.Unapplied+applied, 0
+	p, err = w.apply(ctx, p, payment.Step{Act: payment.ActPart, Actor: by.Name, Reason: reason, CreditID: c.ID, Receive: -applied})
+	return c, p, err
 }
 
 func creditAudit(c payment.Credit) any {

@@ -1,10 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/thungan/thungan/money"
@@ -37,17 +41,22 @@ type Verdict struct {
 type Decide func(tx *Tx, c payment.Credit) (payment.Credit, payment.Payment, error)
 
 // SettleCredits takes bank credits in, in one transaction: each new one is
-// stored, decided on, and its consequences are written; a known one is answered
-// from its row. If message is not empty it is marked as processed.
+// stored, decided on in the batch's order, and its consequences are written; a
+// known one is answered from its row. If message is not empty it is marked as
+// processed.
 func (s *Store) SettleCredits(ctx context.Context, message string, now time.Time, batch []Settling, decide Decide) ([]Verdict, error) {
 	verdicts := make([]Verdict, len(batch))
 	err := s.Update(ctx, func(tx *Tx) error {
-		for i, one := range batch {
-			v, err := tx.settle(ctx, one, decide)
-			if err != nil {
+		// All rows come first, in the same order for everybody: whoever comes
+		// second with a credit waits before it holds a payment.
+		for _, i := range lockOrder(batch) {
+			var err error
+			if verdicts[i], err = tx.addCredit(ctx, batch[i]); err != nil {
 				return err
 			}
-			verdicts[i] = v
+		}
+		if err := tx.decideAll(ctx, verdicts, decide); err != nil {
+			return err
 		}
 		if message == "" {
 			return nil
@@ -57,58 +66,102 @@ func (s *Store) SettleCredits(ctx context.Context, message string, now time.Time
 	return verdicts, err
 }
 
-func (tx *Tx) settle(ctx context.Context, one Settling, decide Decide) (Verdict, error) {
-	c := one.Credit
-	known, inserted, err := tx.addCredit(ctx, &c, one.Print)
-	if err != nil {
-		return Verdict{}, err
+func lockOrder(batch []Settling) []int {
+	order := make([]int, len(batch))
+	for i := range order {
+		order[i] = i
 	}
-	if !inserted {
-		v := Verdict{Credit: known, Replayed: true}
-		if known.PaymentID != "" {
-			v.Payment, err = tx.Payment(ctx, known.PaymentID)
-		}
-		return v, err
-	}
-	if c.Outcome == payment.OutcomeRepeated {
-		return Verdict{Credit: c}, nil
-	}
-	c, p, err := decide(tx, c)
-	if err != nil {
-		return Verdict{}, err
-	}
-	return Verdict{Credit: c, Payment: p}, tx.SaveCredit(ctx, c)
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, b := batch[i], batch[j]
+		return cmp.Or(strings.Compare(a.Print, b.Print), strings.Compare(a.Credit.ExternalID, b.Credit.ExternalID))
+	})
+	return order
 }
 
-// addCredit inserts c. When the source told of it before, it returns the stored
-// row and false. When another notice told of the same transfer, c is stored as
-// repeated.
-func (tx *Tx) addCredit(ctx context.Context, c *payment.Credit, print string) (known payment.Credit, inserted bool, err error) {
-	if ok, err := tx.insertCredit(ctx, *c, print); err != nil || ok {
-		return payment.Credit{}, ok, err
+// decideAll decides on what is new, then answers what was told before, also by
+// a neighbour in the batch.
+func (tx *Tx) decideAll(ctx context.Context, verdicts []Verdict, decide Decide) error {
+	for i, v := range verdicts {
+		if v.Replayed || v.Credit.Outcome == payment.OutcomeRepeated {
+			continue
+		}
+		c, p, err := decide(tx, v.Credit)
+		if err != nil {
+			return err
+		}
+		if err := tx.SaveCredit(ctx, c); err != nil {
+			return err
+		}
+		verdicts[i] = Verdict{Credit: c, Payment: p}
 	}
-	row, err := tx.q.CreditByExternalID(ctx, db.CreditByExternalIDParams{Source: c.Source, ExternalID: c.ExternalID})
-	switch {
-	case err == nil:
-		known, err = creditRow(row)
-		return known, false, err
-	case !errors.Is(err, sql.ErrNoRows):
-		return payment.Credit{}, false, err
+	for i, v := range verdicts {
+		if !v.Replayed && v.Credit.Outcome != payment.OutcomeRepeated {
+			continue
+		}
+		var err error
+		if verdicts[i], err = tx.answer(ctx, v); err != nil {
+			return err
+		}
 	}
-	row, err = tx.q.CreditByPrint(ctx, sql.NullString{String: print, Valid: true})
-	if err != nil {
-		return payment.Credit{}, false, err
+	return nil
+}
+
+// answer completes the verdict on a credit that was told before.
+func (tx *Tx) answer(ctx context.Context, v Verdict) (Verdict, error) {
+	var err error
+	if v.Replayed {
+		if v.Credit, err = tx.Credit(ctx, v.Credit.ID); err != nil {
+			return v, err
+		}
+	} else {
+		first, err := tx.Credit(ctx, v.Credit.DuplicateOf)
+		if err != nil {
+			return v, err
+		}
+		v.Credit.PaymentID, v.Credit.MerchantID, v.Credit.AccountID = first.PaymentID, first.MerchantID, first.AccountID
+		if err := tx.SaveCredit(ctx, v.Credit); err != nil {
+			return v, err
+		}
 	}
-	if apart := c.OccurredAt.Sub(moment(row.OccurredAt)).Abs(); apart <= SamePrint {
-		c.Outcome, c.DuplicateOf = payment.OutcomeRepeated, row.ID
-		c.PaymentID, c.MerchantID, c.AccountID = row.PaymentID, row.MerchantID, row.AccountID
-		c.Explanation.Reason = "the same transfer as credit " + row.ID + ": same account, bank reference and amount within " + SamePrint.String()
+	if v.Credit.PaymentID != "" {
+		v.Payment, err = tx.Payment(ctx, v.Credit.PaymentID)
 	}
-	ok, err := tx.insertCredit(ctx, *c, "")
-	if err == nil && !ok {
-		err = payment.Fail(payment.CodeConflict, "the credit was taken in by somebody else")
+	return v, err
+}
+
+// addCredit inserts a credit. When the source told of it before, the verdict is
+// the stored row; when another notice told of the same transfer, it is stored
+// as repeated. Transfers of one look that lie apart are told from each other by
+// a number behind the print, so that each new notice is held against all of
+// them; the unique index makes notices that come at once wait for each other.
+func (tx *Tx) addCredit(ctx context.Context, one Settling) (Verdict, error) {
+	c, print := one.Credit, one.Print
+	for n := 0; ; n++ {
+		numbered := print
+		if n > 0 && print != "" {
+			numbered += "#" + strconv.Itoa(n)
+		}
+		if ok, err := tx.insertCredit(ctx, c, numbered); err != nil || ok {
+			return Verdict{Credit: c}, err
+		}
+		row, err := tx.q.CreditByExternalID(ctx, db.CreditByExternalIDParams{Source: c.Source, ExternalID: c.ExternalID})
+		switch {
+		case err == nil:
+			known, err := creditRow(row)
+			return Verdict{Credit: known, Replayed: true}, err
+		case !errors.Is(err, sql.ErrNoRows):
+			return Verdict{}, err
+		case print == "":
+			return Verdict{}, payment.Fail(payment.CodeConflict, "the id of the credit is taken")
+		}
+		if row, err = tx.q.CreditByPrint(ctx, sql.NullString{String: numbered, Valid: true}); err != nil {
+			return Verdict{}, err
+		}
+		if apart := c.OccurredAt.Sub(moment(row.OccurredAt)).Abs(); apart <= SamePrint {
+			c.Outcome, c.DuplicateOf, print = payment.OutcomeRepeated, row.ID, ""
+			c.Explanation.Reason = "the same transfer as credit " + row.ID + ": same account, bank reference and amount within " + SamePrint.String()
+		}
 	}
-	return payment.Credit{}, ok, err
 }
 
 func (tx *Tx) insertCredit(ctx context.Context, c payment.Credit, print string) (bool, error) {

@@ -38,6 +38,15 @@ func (tx *Tx) Feed(ctx context.Context, name string) (payment.Feed, error) {
 	return feedRow(row), nil
 }
 
+// LockFeed loads a feed and keeps others from changing it.
+func (tx *Tx) LockFeed(ctx context.Context, name string) (payment.Feed, error) {
+	row, err := tx.q.FeedForUpdate(ctx, name)
+	if err != nil {
+		return payment.Feed{}, missing(err, payment.CodeNotFound, "no such bank feed")
+	}
+	return feedRow(row), nil
+}
+
 // Feeds lists all feeds by name.
 func (tx *Tx) Feeds(ctx context.Context) ([]payment.Feed, error) {
 	rows, err := tx.q.Feeds(ctx)

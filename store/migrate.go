@@ -8,21 +8,85 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/thungan/thungan/store/internal/db"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migration is one step of the schema.
+// Migration is one step of the schema, and whether this call applied it.
 type Migration struct {
 	Name    string
 	Applied bool
+}
+
+// step is a migration in this program.
+type step struct {
+	name, text, sum string
+}
+
+// steps lists the migrations in their order.
+func steps() ([]step, error) {
+	files, err := fs.Glob(migrations, "migrations/*.sql") // sorted by name
+	if err != nil {
+		return nil, err
+	}
+	list := make([]step, len(files))
+	for i, file := range files {
+		text, err := migrations.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		digest := sha256.Sum256(text)
+		list[i] = step{name: strings.TrimSuffix(strings.TrimPrefix(file, "migrations/"), ".sql"), text: string(text), sum: hex.EncodeToString(digest[:])}
+	}
+	return list, nil
+}
+
+// applied reads which steps a database has had, with the sums of their texts.
+func applied(ctx context.Context, q db.DBTX) (map[string]string, error) {
+	rows, err := q.QueryContext(ctx, `SELECT name, sum FROM schema_migrations`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	had := map[string]string{}
+	for rows.Next() {
+		var name, sum string
+		if err := rows.Scan(&name, &sum); err != nil {
+			return nil, err
+		}
+		had[name] = sum
+	}
+	return had, rows.Err()
+}
+
+// foreign says why this program must not touch a database, or nil.
+func foreign(list []step, had map[string]string) error {
+	known := map[string]bool{}
+	for _, s := range list {
+		known[s.name] = true
+		if sum, ok := had[s.name]; ok && sum != s.sum {
+			return fmt.Errorf("store: migration %s was changed after it had been applied to this database", s.name)
+		}
+	}
+	for name := range had {
+		if !known[name] {
+			return fmt.Errorf("store: this database has migration %s, which this program does not know: it was written by a newer version", name)
+		}
+	}
+	return nil
 }
 
 // Migrate brings the schema up to date, all steps in one transaction. Several
 // nodes may call it at once. It fails without a change when the database was
 // written by a newer program, or a step that was applied has been edited since.
 func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
+	list, err := steps()
+	if err != nil {
+		return nil, err
+	}
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, s.translate(err)
@@ -36,69 +100,43 @@ func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 	if _, err := tx.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY, sum TEXT NOT NULL)`); err != nil {
 		return nil, s.translate(err)
 	}
-	applied := map[string]string{}
-	rows, err := tx.QueryContext(ctx, `SELECT name, sum FROM schema_migrations`)
+	had, err := applied(ctx, tx)
 	if err != nil {
 		return nil, s.translate(err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var name, sum string
-		if err := rows.Scan(&name, &sum); err != nil {
-			return nil, s.translate(err)
-		}
-		applied[name] = sum
-	}
-	if err := rows.Err(); err != nil {
-		return nil, s.translate(err)
-	}
-
-	files, err := fs.Glob(migrations, "migrations/*.sql") // sorted by name
-	if err != nil {
+	if err := foreign(list, had); err != nil {
 		return nil, err
 	}
-	var steps []Migration
-	for _, file := range files {
-		text, err := migrations.ReadFile(file)
-		if err != nil {
-			return nil, err
+	done := make([]Migration, len(list))
+	for i, m := range list {
+		_, ok := had[m.name]
+		done[i] = Migration{Name: m.name, Applied: !ok}
+		if ok {
+			continue
 		}
-		name := strings.TrimSuffix(strings.TrimPrefix(file, "migrations/"), ".sql")
-		digest := sha256.Sum256(text)
-		sum := hex.EncodeToString(digest[:])
-		had, ok := applied[name]
-		delete(applied, name)
-		switch {
-		case ok && had != sum:
-			return nil, fmt.Errorf("store: migration %s was changed after it had been applied to this database", name)
-		case !ok:
-			if _, err := tx.ExecContext(ctx, string(text)); err != nil {
-				return nil, fmt.Errorf("store: migration %s: %w", name, err)
-			}
-			if _, err := tx.ExecContext(ctx, `INSERT INTO schema_migrations (name, sum) VALUES ($1, $2)`, name, sum); err != nil {
-				return nil, s.translate(err)
-			}
+		if _, err := tx.ExecContext(ctx, m.text); err != nil {
+			return nil, fmt.Errorf("store: migration %s: %w", m.name, err)
 		}
-		steps = append(steps, Migration{Name: name, Applied: !ok})
+		if _, err := tx.ExecContext(ctx, `INSERT INTO schema_migrations (name, sum) VALUES ($1, $2)`, m.name, m.sum); err != nil {
+			return nil, s.translate(err)
+		}
 	}
-	for name := range applied {
-		return nil, fmt.Errorf("store: this database has migration %s, which this program does not know: it was written by a newer version", name)
-	}
-	return steps, s.translate(tx.Commit())
+	return done, s.translate(tx.Commit())
 }
 
-// Migrated says whether the schema is up to date, without changing it.
+// Migrated says whether the schema is the one that this program knows, without
+// changing it.
 func (s *Store) Migrated(ctx context.Context) (bool, error) {
-	files, err := fs.Glob(migrations, "migrations/*.sql")
+	list, err := steps()
 	if err != nil {
 		return false, err
 	}
-	var n int
-	if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM schema_migrations`).Scan(&n); err != nil {
-		if s.engine.down(err) {
-			return false, s.translate(err)
-		}
-		return false, nil // no such table: nothing was migrated yet
+	had, err := applied(ctx, s.read)
+	switch {
+	case err == nil:
+		return len(had) == len(list) && foreign(list, had) == nil, nil
+	case ctx.Err() != nil, s.engine.down(err):
+		return false, s.translate(err)
 	}
-	return n >= len(files), nil
+	return false, nil // no such table: nothing was migrated yet
 }

@@ -1,7 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/thungan/thungan/store/internal/db"
@@ -78,13 +81,15 @@ func (tx *Tx) AddItem(ctx context.Context, i Item) error {
 	})
 }
 
-// ClaimItems leases up to limit due items to a worker. An item whose lease has
+// ClaimItems leases up to limit due items to a worker, the longest due first. An item whose lease has
 // run out is claimed again: its worker is taken for dead.
 func (s *Store) ClaimItems(ctx context.Context, lease string, now, until time.Time, limit int) (items []Item, err error) {
 	err = s.Update(ctx, func(tx *Tx) error {
 		items, err = itemRows(tx.q.ClaimItems(ctx, db.ClaimItemsParams{Lease: lease, LeaseUntil: millis(until), Now: millis(now), Page: int32(limit)}))
 		return err
 	})
+	// RETURNING promises no order.
+	slices.SortFunc(items, func(a, b Item) int { return cmp.Or(a.DueAt.Compare(b.DueAt), strings.Compare(a.ID, b.ID)) })
 	return items, err
 }
 
@@ -114,7 +119,7 @@ func (s *Store) FinishAttempts(ctx context.Context, lease string, batch []Finish
 		for n, f := range batch {
 			rows, err := tx.q.FinishAttempt(ctx, db.FinishAttemptParams{
 				ID: f.Item.ID, Lease: lease, State: string(f.Item.State), DueAt: millis(f.Item.DueAt), FinishedAt: millis(f.Item.FinishedAt),
-				LastStatus: f.Item.LastStatus, LastError: f.Item.LastError,
+				LastStatus: f.Item.LastStatus, LastError: f.Item.LastError, Attempts: f.Item.Attempts,
 			})
 			if err != nil {
 				return err

@@ -345,9 +345,10 @@ func (tx *Tx) RefundByReference(ctx context.Context, paymentID, reference string
 	return refundRow(row), nil
 }
 
-// missing gives the absence of a row the code of what was looked for.
+// missing gives the absence of a row the code of what was looked for. A key
+// that cannot be stored belongs to no row either.
 func missing(err error, code payment.Code, text string) error {
-	if errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, sql.ErrNoRows) || postgresEngine.unstorable(err) {
 		return &payment.Error{Code: code, Text: text}
 	}
 	return err

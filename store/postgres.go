@@ -3,8 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,8 +18,12 @@ import (
 )
 
 // poolSize is how many connections a node uses for writing, and as many again
-// for reading; more only make each other wait on a small machine.
+// for reading, unless the URL says otherwise with pool_max_conns; more only
+// make each other wait on a small machine.
 const poolSize = 16
+
+// poolParameter is the URL parameter's name, the same as pgxpool's.
+const poolParameter = "pool_max_conns"
 
 var postgresEngine = engine{
 	name: "postgres",
@@ -28,7 +35,8 @@ var postgresEngine = engine{
 		}
 		return false
 	},
-	conflict: func(err error) bool { return pgCode(err) == "23505" },
+	conflict:   func(err error) bool { return pgCode(err) == "23505" },
+	unstorable: func(err error) bool { return pgCode(err) == "22021" || pgCode(err) == "22P05" },
 	down: func(err error) bool {
 		code := pgCode(err)
 		// 08: connection, 53: resources, 57P: shutting down, 25006: a standby
@@ -37,7 +45,8 @@ var postgresEngine = engine{
 		}
 		var refused *pgconn.ConnectError
 		var network net.Error
-		return errors.As(err, &refused) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
+		return errors.As(err, &refused) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) ||
+			errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn)
 	},
 	lockSchema: "SELECT pg_advisory_xact_lock(8316291)",
 }
@@ -51,10 +60,17 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		config.ConnectTimeout = 5 * time.Second
 	}
 	config.RuntimeParams["application_name"] = "thungan"
+	size := poolSize
+	if given, ok := config.RuntimeParams[poolParameter]; ok {
+		if size, err = strconv.Atoi(given); err != nil || size < 1 {
+			return nil, errors.New("store: " + poolParameter + " has to be a number of connections")
+		}
+		delete(config.RuntimeParams, poolParameter) // it is ours, the server does not know it
+	}
 	open := func() *sql.DB {
 		pool := stdlib.OpenDB(*config)
-		pool.SetMaxOpenConns(poolSize)
-		pool.SetMaxIdleConns(poolSize)
+		pool.SetMaxOpenConns(size)
+		pool.SetMaxIdleConns(size)
 		pool.SetConnMaxIdleTime(5 * time.Minute)
 		return pool
 	}

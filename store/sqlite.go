@@ -17,10 +17,11 @@ import (
 )
 
 var sqliteEngine = engine{
-	name:     "sqlite",
-	wrap:     func(c db.DBTX) db.DBTX { return unlocked{c} },
-	again:    func(error) bool { return false }, // one writer: nothing to lose to
-	conflict: func(err error) bool { return sqliteCode(err)&0xff == sqlite3.SQLITE_CONSTRAINT },
+	name:       "sqlite",
+	wrap:       func(c db.DBTX) db.DBTX { return unlocked{c} },
+	again:      func(error) bool { return false }, // one writer: nothing to lose to
+	conflict:   func(err error) bool { return sqliteCode(err)&0xff == sqlite3.SQLITE_CONSTRAINT },
+	unstorable: func(error) bool { return false }, // it stores whatever it is given
 	down: func(err error) bool {
 		switch sqliteCode(err) & 0xff {
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
@@ -33,6 +34,9 @@ var sqliteEngine = engine{
 func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if path == "" {
 		return nil, errors.New("store: sqlite: names no file")
+	}
+	if path == ":memory:" {
+		return nil, errors.New("store: sqlite: a database in memory would lose every payment; name a file")
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err

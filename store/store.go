@@ -38,6 +38,9 @@ type engine struct {
 	// down says whether err means that the database can't be reached or
 	// written for now.
 	down func(error) bool
+	// unstorable says whether err means that a text cannot be stored, because
+	// it is not UTF-8 or has a NUL.
+	unstorable func(error) bool
 	// lockSchema keeps other nodes from migrating at the same time.
 	lockSchema string
 }
@@ -90,6 +93,9 @@ const attempts = 8
 func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	for n := 1; ; n++ {
 		err := s.once(ctx, fn)
+		if gone := ctx.Err(); err != nil && gone != nil {
+			err = fmt.Errorf("%w: %w", gone, err) // else err may only say that the transaction has ended
+		}
 		if err == nil || n == attempts || !s.engine.again(err) {
 			return s.translate(err)
 		}
@@ -121,6 +127,10 @@ func (s *Store) translate(err error) error {
 		return err
 	case errors.Is(err, sql.ErrNoRows):
 		return &payment.Error{Code: payment.CodeNotFound, Text: "not found", Cause: err}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &payment.Error{Code: payment.CodeBusy, Text: "the request was given up", Cause: err}
+	case s.engine.unstorable(err):
+		return &payment.Error{Code: payment.CodeInvalidRequest, Text: "a text has characters that cannot be stored", Cause: err}
 	case s.engine.conflict(err):
 		return &payment.Error{Code: payment.CodeConflict, Text: "it exists already", Cause: err}
 	case s.engine.down(err), s.engine.again(err):

@@ -8,6 +8,9 @@ UPDATE bank_feeds SET secret = $2, api = $3, enabled = $4 WHERE name = $1;
 -- name: Feed :one
 SELECT * FROM bank_feeds WHERE name = $1;
 
+-- name: FeedForUpdate :one
+SELECT * FROM bank_feeds WHERE name = $1 FOR UPDATE;
+
 -- name: Feeds :many
 SELECT * FROM bank_feeds ORDER BY name;
 

@@ -4,20 +4,24 @@ INSERT INTO outbox_items (id, kind, payment_id, version, merchant_id, dialect, t
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18);
 
 -- name: ClaimItems :many
-UPDATE outbox_items SET lease = sqlc.arg(lease), lease_until = sqlc.arg(lease_until)
-WHERE id IN (
+-- MATERIALIZED: PostgreSQL may run a plain subquery more than once, and each run
+-- would lock other rows, more than the limit.
+WITH due AS MATERIALIZED (
     SELECT o.id FROM outbox_items o
     WHERE o.state = 'pending' AND o.due_at <= sqlc.arg(now) AND o.lease_until <= sqlc.arg(now)
     ORDER BY o.due_at, o.id LIMIT sqlc.arg(page) FOR UPDATE SKIP LOCKED
 )
+UPDATE outbox_items SET lease = sqlc.arg(lease), lease_until = sqlc.arg(lease_until)
+WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
 -- name: ReleaseItem :execrows
 UPDATE outbox_items SET due_at = $3, lease = '', lease_until = 0 WHERE id = $1 AND lease = $2;
 
 -- name: FinishAttempt :execrows
+-- attempts: a worker that lost its lease and got it anew does not record what it did under the old one.
 UPDATE outbox_items SET state = $3, attempts = attempts + 1, tries = tries + 1, due_at = $4, finished_at = $5, last_status = $6, last_error = $7, lease = '', lease_until = 0
-WHERE id = $1 AND lease = $2;
+WHERE id = $1 AND lease = $2 AND attempts = $8;
 
 -- name: InsertAttempt :exec
 INSERT INTO outbox_attempts (item_id, number, at, duration, request_id, status, error, answer)

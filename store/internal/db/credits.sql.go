@@ -286,6 +286,29 @@ func (q *Queries) Feed(ctx context.Context, name string) (BankFeed, error) {
 	return i, err
 }
 
+const feedForUpdate = `-- name: FeedForUpdate :one
+SELECT name, kind, merchant_id, secret, api, enabled, seen_until, pull_cursor, pulled_at, pull_error, created_at FROM bank_feeds WHERE name = $1 FOR UPDATE
+`
+
+func (q *Queries) FeedForUpdate(ctx context.Context, name string) (BankFeed, error) {
+	row := q.db.QueryRowContext(ctx, feedForUpdate, name)
+	var i BankFeed
+	err := row.Scan(
+		&i.Name,
+		&i.Kind,
+		&i.MerchantID,
+		&i.Secret,
+		&i.Api,
+		&i.Enabled,
+		&i.SeenUntil,
+		&i.PullCursor,
+		&i.PulledAt,
+		&i.PullError,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
 const feeds = `-- name: Feeds :many
 SELECT name, kind, merchant_id, secret, api, enabled, seen_until, pull_cursor, pulled_at, pull_error, created_at FROM bank_feeds ORDER BY name
 `

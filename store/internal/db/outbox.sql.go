@@ -46,12 +46,13 @@ func (q *Queries) Attempts(ctx context.Context, itemID string) ([]OutboxAttempt,
 }
 
 const claimItems = `-- name: ClaimItems :many
-UPDATE outbox_items SET lease = $1, lease_until = $2
-WHERE id IN (
+WITH due AS MATERIALIZED (
     SELECT o.id FROM outbox_items o
     WHERE o.state = 'pending' AND o.due_at <= $3 AND o.lease_until <= $3
     ORDER BY o.due_at, o.id LIMIT $4 FOR UPDATE SKIP LOCKED
 )
+UPDATE outbox_items SET lease = $1, lease_until = $2
+WHERE id IN (SELECT id FROM due)
 RETURNING id, kind, payment_id, version, merchant_id, dialect, target, lane, state, attempts, tries, due_at, lease_until, lease, created_at, finished_at, last_status, last_error
 `
 
@@ -62,6 +63,8 @@ type ClaimItemsParams struct {
 	Page       int32
 }
 
+// MATERIALIZED: PostgreSQL may run a plain subquery more than once, and each run
+// would lock other rows, more than the limit.
 func (q *Queries) ClaimItems(ctx context.Context, arg ClaimItemsParams) ([]OutboxItem, error) {
 	rows, err := q.db.QueryContext(ctx, claimItems,
 		arg.Lease,
@@ -111,7 +114,7 @@ func (q *Queries) ClaimItems(ctx context.Context, arg ClaimItemsParams) ([]Outbo
 
 const finishAttempt = `-- name: FinishAttempt :execrows
 UPDATE outbox_items SET state = $3, attempts = attempts + 1, tries = tries + 1, due_at = $4, finished_at = $5, last_status = $6, last_error = $7, lease = '', lease_until = 0
-WHERE id = $1 AND lease = $2
+WHERE id = $1 AND lease = $2 AND attempts = $8
 `
 
 type FinishAttemptParams struct {
@@ -122,8 +125,10 @@ type FinishAttemptParams struct {
 	FinishedAt int64
 	LastStatus int64
 	LastError  string
+	Attempts   int64
 }
 
+// attempts: a worker that lost its lease and got it anew does not record what it did under the old one.
 func (q *Queries) FinishAttempt(ctx context.Context, arg FinishAttemptParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, finishAttempt,
 		arg.ID,
@@ -133,6 +138,7 @@ func (q *Queries) FinishAttempt(ctx context.Context, arg FinishAttemptParams) (i
 		arg.FinishedAt,
 		arg.LastStatus,
 		arg.LastError,
+		arg.Attempts,
 	)
 	if err != nil {
 		return 0, err
