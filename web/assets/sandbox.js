@@ -54,7 +54,16 @@
       if (open.has(d.dataset.keep)) d.open = open.get(d.dataset.keep);
     }
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
-    if (state() !== before) say.textContent = state();
+    if (state() === before) return;
+    say.textContent = state();
+    list();
+  }
+
+  // The list of payments shows the new state too.
+  function list() {
+    const id = live.querySelector("[data-payment]").dataset.payment;
+    const old = document.querySelector(`#recent [data-payment="${id}"] .badge`);
+    old?.replaceWith(live.querySelector(".big .badge").cloneNode(true));
   }
 
   async function refresh() {

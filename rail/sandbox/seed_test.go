@@ -1,0 +1,201 @@
+package sandbox_test
+
+import (
+	"encoding/json"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/thungan/thungan/core"
+	"github.com/thungan/thungan/internal/clock"
+	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/rail/sandbox"
+	"github.com/thungan/thungan/store"
+	"github.com/thungan/thungan/store/storetest"
+)
+
+const demoBase = "http://127.0.0.1:8080"
+
+// sandbox.json's keys are a contract.
+func TestInfoKeys(t *testing.T) {
+	text, err := json.Marshal(sandbox.Info{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]any
+	if err := json.Unmarshal(text, &all); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	var walk func(prefix string, m map[string]any)
+	walk = func(prefix string, m map[string]any) {
+		for key, v := range m {
+			if inner, ok := v.(map[string]any); ok {
+				walk(prefix+key+".", inner)
+				continue
+			}
+			got = append(got, prefix+key)
+		}
+	}
+	walk("", all)
+	sort.Strings(got)
+	want := strings.Fields(`admin_token base_url paykit.api_key paykit.base_url paykit.ipn_secret_key paykit.merchant_id paykit.mid
+		paykit.platform.ipn_secret_key paykit.platform.merchant_api_key paykit.platform.merchant_id paykit.platform.merchant_secret_key
+		paykit.platform.mid paykit.platform.platform_api_key paykit.platform.platform_id paykit.platform.platform_secret_key paykit.secret_key`)
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// works checks that every credential of info does what it is for.
+func works(t *testing.T, c *core.Core, info sandbox.Info) {
+	t.Helper()
+	p := info.Paykit
+	for _, pair := range []struct{ owner, key, secret string }{
+		{p.MerchantID, p.APIKey, p.SecretKey},
+		{p.Platform.MerchantID, p.Platform.MerchantAPIKey, p.Platform.MerchantSecretKey},
+		{p.Platform.PlatformID, p.Platform.PlatformAPIKey, p.Platform.PlatformSecretKey},
+	} {
+		m, err := c.Authenticate(t.Context(), "paykit", pair.key, pair.secret)
+		if err != nil || m.ID != pair.owner {
+			t.Errorf("the key pair of %s is %s's: %v", pair.owner, m.ID, err)
+		}
+	}
+	for owner, want := range map[string]string{p.MerchantID: p.IPNSecretKey, p.Platform.PlatformID: p.Platform.IPNSecretKey} {
+		if got, err := c.NotifySecret(t.Context(), owner, "paykit"); err != nil || got != want || got == "" {
+			t.Errorf("IPN secret of %s: %q, want %q, %v", owner, got, want, err)
+		}
+	}
+	for owner, mid := range map[string]string{p.MerchantID: p.MID, p.Platform.MerchantID: p.Platform.MID} {
+		if f, err := c.ProfileByPublicID(t.Context(), "paykit", mid); err != nil || f.MerchantID != owner {
+			t.Errorf("mid %s is %s's: %v", mid, f.MerchantID, err)
+		}
+	}
+	if _, err := c.CheckAdminToken(t.Context(), info.AdminToken); err != nil {
+		t.Errorf("admin token: %v", err)
+	}
+	if f, err := c.Feed(t.Context(), "sandbox"); err != nil || f.Kind != "generic" || !f.Enabled {
+		t.Errorf("feed %+v: %v", f, err)
+	}
+	if p.BaseURL != info.BaseURL+"/v2" {
+		t.Errorf("Paykit is at %s", p.BaseURL)
+	}
+}
+
+func seeded(t *testing.T, c *core.Core, base string) sandbox.Info {
+	t.Helper()
+	info, err := sandbox.Seed(t.Context(), c, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	works(t, c, info)
+	return info
+}
+
+func TestSeedTwiceIsSeedOnce(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c, _ := newCore(t, s, clock.NewSandbox(0), demoBase)
+		first := seeded(t, c, demoBase)
+		if second := seeded(t, c, demoBase); second != first {
+			t.Errorf("%+v, then %+v", first, second)
+		}
+		merchants, err := c.Merchants(t.Context(), "", 0)
+		if err != nil || len(merchants) != 3 {
+			t.Errorf("%d merchants, %v", len(merchants), err)
+		}
+		for owner, want := range map[string]payment.Recognition{
+			first.Paykit.MerchantID: payment.ByMemo, first.Paykit.Platform.MerchantID: payment.ByVirtualAccount,
+		} {
+			accounts, err := c.ReceivingAccounts(t.Context(), owner)
+			if err != nil || len(accounts) != 1 || accounts[0].Recognise != want {
+				t.Errorf("accounts %+v, %v", accounts, err)
+			}
+		}
+		tokens, err := c.AdminTokens(t.Context())
+		if err != nil || len(tokens) != 1 {
+			t.Errorf("%d tokens, %v", len(tokens), err)
+		}
+	})
+}
+
+func TestSeedMendsWhatStoppedWorking(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c, _ := newCore(t, s, clock.NewSandbox(0), demoBase)
+		first := seeded(t, c, demoBase)
+		rotated, err := c.RotateKeys(t.Context(), operator, first.Paykit.MerchantID, "paykit", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret, err := c.RotateNotifySecret(t.Context(), operator, first.Paykit.Platform.PlatformID, "paykit")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens, err := c.AdminTokens(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.RevokeAdminToken(t.Context(), operator, tokens[0].ID); err != nil {
+			t.Fatal(err)
+		}
+
+		second := seeded(t, c, demoBase)
+		if second.Paykit.APIKey == first.Paykit.APIKey || second.AdminToken == first.AdminToken {
+			t.Error("what stopped working was kept")
+		}
+		if second.Paykit.MID != first.Paykit.MID || second.Paykit.Platform.PlatformAPIKey != first.Paykit.Platform.PlatformAPIKey {
+			t.Error("what worked was replaced")
+		}
+		if second.Paykit.Platform.IPNSecretKey != secret.NotifySecret {
+			t.Error("the new IPN secret is not told")
+		}
+		// The keys that somebody else made stay good.
+		if _, err := c.Authenticate(t.Context(), "paykit", rotated.Key, rotated.Secret); err != nil {
+			t.Error(err)
+		}
+		if third := seeded(t, c, demoBase); third != second {
+			t.Errorf("%+v, then %+v", second, third)
+		}
+	})
+}
+
+func TestSeedFollowsTheAddress(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c, _ := newCore(t, s, clock.NewSandbox(0), demoBase)
+		first := seeded(t, c, demoBase)
+		mine := "https://shop.example.test/ipn"
+		_, err := c.ChangeMerchant(t.Context(), operator, first.Paykit.MerchantID, core.MerchantChange{
+			Profiles: map[string]core.ProfileChange{"paykit": {NotifyURL: &mine}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const moved = "http://127.0.0.1:9999"
+		seeded(t, c, moved)
+		merchant, err := c.Profile(t.Context(), first.Paykit.MerchantID, "paykit")
+		if err != nil || merchant.NotifyURL != mine {
+			t.Errorf("somebody's address became %q, %v", merchant.NotifyURL, err)
+		}
+		platform, err := c.Profile(t.Context(), first.Paykit.Platform.PlatformID, "paykit")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, address := range []string{platform.NotifyURL, platform.SuccessURL, platform.CancelURL} {
+			if !strings.HasPrefix(address, moved+"/sandbox/") {
+				t.Errorf("%q stayed", address)
+			}
+		}
+	})
+}
+
+func TestSeedRefusesSpoiltCredentials(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c, _ := newCore(t, s, clock.NewSandbox(0), demoBase)
+		if err := c.PutSetting(t.Context(), "sandbox", "{"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sandbox.Seed(t.Context(), c, demoBase); err == nil {
+			t.Error("no error")
+		}
+	})
+}
