@@ -33,41 +33,51 @@ type Sender struct {
 	Log    *slog.Logger
 }
 
-// unreadable is when a notice is tried again that could not even be formed: a
-// fault of ours that a new version may mend.
-const unreadable = time.Hour
-
 // Attempt sends one notice once.
 func (s *Sender) Attempt(ctx context.Context, item store.Item) outbox.Result {
-	requestID := s.IDs.New()
-	d, req, err := s.form(ctx, item, requestID)
-	if err != nil {
-		if code := payment.CodeOf(err); code == payment.CodeBusy {
-			return outbox.Result{Attempt: store.Attempt{RequestID: requestID, Error: "the database is not available"}, Retry: time.Second}
-		}
+	a := store.Attempt{RequestID: s.IDs.New()}
+	d, req, err := s.form(ctx, item, a.RequestID)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return soon(a, "given up by the gateway")
+	case payment.CodeOf(err) == payment.CodeBusy:
+		return soon(a, "the database is not available")
+	default:
 		s.Log.Error("notice cannot be formed", "notice", item.ID, "payment_id", item.PaymentID, "error", err.Error())
-		return outbox.Result{Attempt: store.Attempt{RequestID: requestID, Error: "the notice could not be formed"}, Retry: unreadable}
+		return outbox.Fault(item, a, "the notice could not be formed")
 	}
 	answer, err := s.Client.Do(ctx, req)
-	a := store.Attempt{
-		RequestID: requestID, Duration: answer.Duration, Status: int64(answer.Status), Answer: readable(answer.Body),
+	a.Duration, a.Status, a.Answer = answer.Duration, int64(answer.Status), readable(answer.Body)
+	if err == nil && d.Accepted(answer.Status, answer.Body) {
+		return outbox.Result{Attempt: a, Done: true}
 	}
-	result := outbox.Result{Attempt: a, Done: err == nil && d.Accepted(answer.Status, answer.Body)}
-	var refused *guard.Error
-	switch {
-	case result.Done:
-		return result
-	case errors.As(err, &refused):
-		result.Attempt.Error = refused.Safe()
-	case err != nil:
-		result.Attempt.Error = "no answer"
-	default:
-		result.Attempt.Error = "the answer is no acknowledgement"
+	if ctx.Err() != nil {
+		return soon(a, "given up by the gateway")
+	}
+	a.Error = "the answer is no acknowledgement"
+	if err != nil {
+		a.Error = why(err)
 	}
 	wait, again := d.Retry(int(item.Tries) + 1)
-	result.Retry = max(wait, retryAfter(answer.Header, s.Clock.Now()))
-	result.GiveUp = !again || answer.Status == http.StatusGone
-	return result
+	return outbox.Result{
+		Attempt: a, GiveUp: !again || answer.Status == http.StatusGone, Retry: max(wait, retryAfter(answer.Header, s.Clock.Now())),
+	}
+}
+
+// soon is the result of an attempt that ended for a passing cause of our own.
+func soon(a store.Attempt, text string) outbox.Result {
+	a.Error = text
+	return outbox.Result{Attempt: a, Ours: true, Retry: time.Second}
+}
+
+// why is the part of the guard's error that may be shown.
+func why(err error) string {
+	var e *guard.Error
+	if errors.As(err, &e) {
+		return e.Safe()
+	}
+	return "no answer"
 }
 
 // form makes the request that tells of an item's event, as the event left the
@@ -117,8 +127,17 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return min(max(at.Sub(now), 0), maxRetryAfter)
 }
 
-// readable makes the start of an answer fit to be stored and shown.
+// maxAnswer is how many bytes of an answer are kept.
+const maxAnswer = 1024
+
+// readable makes the start of an answer fit to be stored and shown: UTF-8
+// without NUL, which PostgreSQL does not take.
 func readable(body []byte) string {
 	s := strings.ToValidUTF8(string(body), string(utf8.RuneError))
-	return strings.ReplaceAll(s, "\x00", string(utf8.RuneError))
+	s = strings.ReplaceAll(s, "\x00", string(utf8.RuneError))
+	if len(s) <= maxAnswer {
+		return s
+	}
+	// Cut between characters: half of one at the end becomes nothing.
+	return strings.ToValidUTF8(s[:maxAnswer], "")
 }

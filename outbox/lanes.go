@@ -1,77 +1,135 @@
 package outbox
 
-import "github.com/thungan/thungan/store"
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/thungan/thungan/store"
+)
 
 // health is what is known of a lane.
 type health int
 
 const (
 	untried health = iota
-	working        // the last attempt succeeded
-	failing        // the last attempt failed
+	working        // the last attempt succeeded, in good time
+	slow           // it succeeded, but took long
+	failing        // several attempts in a row have failed
+	healths        // how many there are
 )
 
-// Few workers go to lanes that are not known to work.
 const (
-	perUntried = 4
-	perFailing = 2
+	slowAfter    = 2 * time.Second
+	failingAfter = 3 // failures in a row
+
+	// maxLanes is how many receivers' health is remembered.
+	maxLanes = 10_000
+
+	// An item of an overfull lane stays away from memory for so long.
+	minPark = time.Second
+	maxPark = time.Minute
 )
 
-// laneBacklog is how many items of one lane wait in memory; more go back to the
-// database for a while, so that one lane cannot fill it.
-const laneBacklog = 256
+// most is how many attempts a lane of each health may have under way.
+func (l Limits) most(h health) int {
+	return min(l.PerLane, [healths]int{untried: 4, working: l.PerLane, slow: 16, failing: 2}[h])
+}
+
+// usage counts places that are taken, by the health of the lanes that have them.
+type usage [healths]int
+
+func (u usage) all() int { return u[untried] + u[working] + u[slow] + u[failing] }
+
+// left is how many of total places lanes of a health may still take. A quarter
+// of all is kept for lanes that work; lanes that fail get no more than a
+// quarter.
+func (u usage) left(total int, h health) int {
+	free := total - u.all()
+	if h == working {
+		return free
+	}
+	free = min(free, max(total*3/4, 1)-u[untried]-u[slow]-u[failing])
+	if h == failing {
+		free = min(free, max(total/4, 1)-u[failing])
+	}
+	return free
+}
+
+// mayTake says whether somebody who has some places may have one more when so
+// many are left: up to a quarter of those. The more compete, the less each
+// gets, and there is always a place left for one who has none yet: not even a
+// crowd that hangs all at once can take everything.
+func mayTake(has, left int) bool { return left > 0 && 4*has < left }
 
 // lane is the work of one receiver.
 type lane struct {
-	name    string
-	health  health
-	queue   []store.Item
-	running int
-	paying  map[string]bool // payments with an attempt under way: their notices keep order
-	listed  bool            // is in lanes.turn
+	name     string
+	health   health
+	failures int // in a row
+	queue    []*store.Item
+	running  int
+	paying   map[string]bool // payments with an attempt under way: their notices keep order
+	listed   bool            // is in lanes.turn
+
+	took   time.Duration // by the last attempt
+	heard  time.Time     // when the last attempt ended, or when the lane was first asked after a rest
+	parked time.Time     // when the last of the items that were sent away is expected back
 }
 
-// lanes share the workers out. It is used by one goroutine.
+// pace is how long one item takes, as far as is known; a silent receiver takes
+// at least as long as it has been silent.
+func (l *lane) pace(now time.Time, workers int) time.Duration {
+	took := l.took
+	if l.running > 0 {
+		took = max(took, now.Sub(l.heard))
+	}
+	return took / time.Duration(workers)
+}
+
+// lanes share the places out, in memory and at work. It is used by one
+// goroutine. Its now is the machine's clock: it measures spans only.
 type lanes struct {
 	limits  Limits
 	by      map[string]*lane
 	turn    []*lane // lanes with waiting items, in order of service
-	waiting int
-	queued  [failing + 1]int // of the waiting, by the health of their lane
-	running int
-	doubt   int // attempts under way in lanes not known to work
-	sick    int // of these, in lanes known to fail
+	waiting usage
+	running usage
 }
 
 func newLanes(l Limits) lanes { return lanes{limits: l, by: map[string]*lane{}} }
 
-// join puts an item into its lane; false when the lane is overfull.
-func (ls *lanes) join(i store.Item) bool {
+// join puts an item into its lane. An item that the lane has no room for, or
+// would not come to before the lease is half over, has to stay away for park.
+func (ls *lanes) join(i *store.Item, now time.Time) (park time.Duration, ok bool) {
 	l := ls.by[i.Lane]
 	if l == nil {
 		l = &lane{name: i.Lane, paying: map[string]bool{}}
 		ls.by[i.Lane] = l
 	}
-	if len(l.queue) >= laneBacklog || !ls.mayWait(l.health) {
-		return false
+	pace := l.pace(now, ls.limits.most(l.health))
+	behind := time.Duration(len(l.queue)) * pace
+	if behind > ls.limits.Lease/3 || !mayTake(len(l.queue), ls.waiting.left(ls.limits.Waiting, l.health)) {
+		return l.park(now, behind, pace), false
 	}
 	l.queue = append(l.queue, i)
-	ls.waiting++
-	ls.queued[l.health]++
+	ls.waiting[l.health]++
 	ls.list(l)
-	return true
+	return 0, true
 }
 
-// mayWait keeps room for lanes that work: of the places to wait in, those that
-// fail get a quarter, with those that nobody knows three quarters.
-func (ls *lanes) mayWait(h health) bool {
-	switch h {
-	case failing:
-		return ls.queued[failing] < max(ls.limits.Waiting/4, 1)
-	case untried:
-		return ls.queued[failing]+ls.queued[untried] < max(ls.limits.Waiting*3/4, 1)
+// park says how long an item has to stay away: until those before it will be
+// done, those that were sent away included.
+func (l *lane) park(now time.Time, behind, pace time.Duration) time.Duration {
+	back := now.Add(behind)
+	if l.parked.After(back) {
+		back = l.parked
 	}
-	return true
+	wait := back.Add(pace).Sub(now)
+	if wait >= maxPark {
+		wait = maxPark/2 + rand.N(maxPark/2) // not all at once
+	}
+	l.parked = now.Add(wait)
+	return max(wait, minPark)
 }
 
 func (ls *lanes) list(l *lane) {
@@ -81,106 +139,107 @@ func (ls *lanes) list(l *lane) {
 	}
 }
 
-// next takes the next item that may be tried now, lane by lane in turn. The
-// item counts as running until left.
-func (ls *lanes) next() (store.Item, bool) {
+// next takes the next item that may be tried now, lane by lane in turn, or
+// returns nil. The item counts as running until left.
+func (ls *lanes) next(now time.Time) *store.Item {
 	for range len(ls.turn) {
 		l := ls.turn[0]
 		ls.turn = ls.turn[1:]
 		l.listed = false
-		item, ok := ls.take(l)
+		item := ls.take(l, now)
 		if len(l.queue) > 0 {
 			ls.list(l)
 		}
-		if ok {
-			return item, true
+		if item != nil {
+			return item
 		}
 	}
-	return store.Item{}, false
+	return nil
 }
 
 // take takes a lane's first item whose payment has no attempt under way.
-func (ls *lanes) take(l *lane) (store.Item, bool) {
-	if !ls.mayRun(l) {
-		return store.Item{}, false
+func (ls *lanes) take(l *lane, now time.Time) *store.Item {
+	if l.running >= ls.limits.most(l.health) || !mayTake(l.running, ls.running.left(ls.limits.Running, l.health)) {
+		return nil
 	}
 	for n, item := range l.queue {
 		if l.paying[item.PaymentID] {
 			continue
 		}
-		l.queue = append(l.queue[:n:n], l.queue[n+1:]...)
+		l.queue = drop(l.queue, n)
+		ls.waiting[l.health]--
+		if l.running == 0 {
+			l.heard = now
+		}
 		l.paying[item.PaymentID] = true
-		ls.waiting--
-		ls.queued[l.health]--
-		ls.count(l, 1)
-		return item, true
+		l.running++
+		ls.running[l.health]++
+		return item
 	}
-	return store.Item{}, false
+	return nil
 }
 
-// mayRun says whether a lane may have one more worker: all of them for lanes
-// that work, three quarters for those nobody knows, a quarter for those that
-// fail.
-func (ls *lanes) mayRun(l *lane) bool {
-	if ls.running >= ls.limits.Running {
-		return false
-	}
-	switch l.health {
-	case working:
-		return l.running < ls.limits.PerLane
-	case untried:
-		return l.running < min(perUntried, ls.limits.PerLane) && ls.doubt < max(ls.limits.Running*3/4, 1)
-	default:
-		return l.running < min(perFailing, ls.limits.PerLane) && ls.sick < max(ls.limits.Running/4, 1)
-	}
+// drop removes the n-th item; the first, as nearly always, without moving the
+// others.
+func drop(queue []*store.Item, n int) []*store.Item {
+	copy(queue[1:], queue[:n])
+	queue[0] = nil
+	return queue[1:]
 }
 
-func (ls *lanes) count(l *lane, by int) {
-	l.running += by
-	ls.running += by
-	ls.recount(l.health, by)
-}
+// news is what an attempt has shown of a receiver.
+type news int
 
-func (ls *lanes) recount(h health, by int) {
-	if h != working {
-		ls.doubt += by
-	}
-	if h == failing {
-		ls.sick += by
-	}
-}
+const (
+	nothing news = iota
+	good
+	bad
+)
 
-// left takes back a worker; ok says whether the attempt succeeded.
-func (ls *lanes) left(i store.Item, ok bool) {
+// left takes back a worker with the news that it brings, and how long it took.
+func (ls *lanes) left(i *store.Item, n news, took time.Duration, now time.Time) {
 	l := ls.by[i.Lane]
 	delete(l.paying, i.PaymentID)
-	ls.count(l, -1)
-	next := failing
-	if ok {
-		next = working
-	}
-	if next != l.health {
-		ls.recount(l.health, -l.running)
-		ls.recount(next, l.running)
-		ls.queued[l.health] -= len(l.queue)
-		ls.queued[next] += len(l.queue)
-		l.health = next
+	l.running--
+	ls.running[l.health]--
+	if n != nothing {
+		l.took, l.heard = took, now
+		ls.judge(l, n)
 	}
 	if l.running == 0 && len(l.queue) == 0 && len(ls.by) > maxLanes {
 		delete(ls.by, l.name)
 	}
 }
 
-// maxLanes is how many receivers' health is remembered.
-const maxLanes = 10_000
+// judge gives a lane the health that news of it shows.
+func (ls *lanes) judge(l *lane, n news) {
+	next := l.health
+	switch {
+	case n == bad:
+		if l.failures++; l.failures >= failingAfter {
+			next = failing
+		}
+	case l.took > slowAfter:
+		l.failures, next = 0, slow
+	default:
+		l.failures, next = 0, working
+	}
+	ls.running[l.health] -= l.running
+	ls.waiting[l.health] -= len(l.queue)
+	l.health = next
+	ls.running[l.health] += l.running
+	ls.waiting[l.health] += len(l.queue)
+}
 
 // rest returns all that waits and forgets it.
 func (ls *lanes) rest() []store.Item {
 	var items []store.Item
 	for _, l := range ls.by {
-		items = append(items, l.queue...)
-		l.queue = nil
+		for _, i := range l.queue {
+			items = append(items, *i)
+		}
+		l.queue, l.listed = nil, false
 	}
-	ls.waiting, ls.turn, ls.queued = 0, nil, [failing + 1]int{}
+	ls.waiting, ls.turn = usage{}, nil
 	return items
 }

@@ -200,7 +200,7 @@ func TestPlatformPayment(t *testing.T) {
 		})
 		w.eventually("the page shows it", func() bool {
 			page := string(w.get("/sandbox/demo/live?lang=en&payment=" + m.Payment.PaymentID).body)
-			return strings.Contains(page, "POST /sandbox/ipn/demo-platform") && strings.Contains(page, "Matched by the virtual account PKVA")
+			return strings.Contains(page, "POST /sandbox/ipn/demo-platform") && strings.Contains(page, "Matched by the virtual account DEMOVA")
 		})
 	})
 }
