@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"time"
 
 	"github.com/thungan/thungan/internal/auth"
 	"github.com/thungan/thungan/payment"
@@ -16,26 +17,42 @@ var noSecret = auth.Hash("")
 // CodeUnauthorized: a caller learns nothing from it. A locked or closed
 // merchant is returned; ask Usable.
 func (c *Core) Authenticate(ctx context.Context, dialect, key, secret string) (payment.Merchant, error) {
-	var m payment.Merchant
-	err := c.store.View(ctx, func(tx *store.Tx) error {
-		k, err := tx.KeyByHash(ctx, dialect, auth.Hash(key))
-		if payment.CodeOf(err) == payment.CodeUnauthorized {
-			k = payment.Key{SecretHash: noSecret}
-		} else if err != nil {
-			return err
-		}
-		matches := auth.Equal(secret, k.SecretHash)
-		revoked := !k.RevokedAt.IsZero() && !c.Now().Before(k.RevokedAt)
-		if !matches || revoked || k.ID == "" || secret == "" {
-			return payment.Fail(payment.CodeUnauthorized, "the credentials are not valid")
-		}
-		m, err = tx.Merchant(ctx, k.MerchantID)
-		return err
-	})
+	keyHash := auth.Hash(key)
+	// Only a right pair is remembered, so that a wrong secret takes the time of
+	// an unknown key.
+	pair := dialect + " " + keyHash + " " + auth.Hash(secret)
+	who, err := c.directory.keys.get(&c.directory, pair, func() (known, error) { return c.lookUp(ctx, dialect, keyHash, secret) })
+	if err == nil && revoked(who.key, c.Now()) {
+		err = errUnauthorized
+	}
 	if err != nil {
 		return payment.Merchant{}, c.failed("authenticate", err)
 	}
-	return m, nil
+	return who.merchant, nil
+}
+
+var errUnauthorized = payment.Fail(payment.CodeUnauthorized, "the credentials are not valid")
+
+func revoked(k payment.Key, now time.Time) bool {
+	return !k.RevokedAt.IsZero() && !now.Before(k.RevokedAt)
+}
+
+func (c *Core) lookUp(ctx context.Context, dialect, keyHash, secret string) (known, error) {
+	var who known
+	err := c.store.View(ctx, func(tx *store.Tx) (err error) {
+		who.key, err = tx.KeyByHash(ctx, dialect, keyHash)
+		if payment.CodeOf(err) == payment.CodeUnauthorized {
+			who.key = payment.Key{SecretHash: noSecret}
+		} else if err != nil {
+			return err
+		}
+		if matches := auth.Equal(secret, who.key.SecretHash); !matches || revoked(who.key, c.Now()) || who.key.ID == "" || secret == "" {
+			return errUnauthorized
+		}
+		who.merchant, err = tx.Merchant(ctx, who.key.MerchantID)
+		return err
+	})
+	return who, err
 }
 
 // CheckAdminToken returns the name of the token's owner, or CodeUnauthorized.

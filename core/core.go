@@ -47,6 +47,7 @@ type Core struct {
 	observe   func(verb string, outcome payment.Code, took time.Duration)
 	pageKey   []byte
 	watchers  watchers
+	directory directory
 	wake      chan struct{}
 }
 
@@ -92,6 +93,7 @@ type work struct {
 	now     time.Time
 	touched []string // payments whose watchers are to be told
 	owed    bool     // the outbox has new items
+	ruled   bool     // an operator changed something
 }
 
 // update runs a verb's transaction. fn may run more than once.
@@ -126,6 +128,9 @@ func (c *Core) failed(verb string, err error) error {
 
 // after tells watchers and workers of a committed transaction.
 func (c *Core) after(w *work) {
+	if w.ruled {
+		c.directory.forget()
+	}
 	for _, id := range w.touched {
 		c.watchers.signal(id)
 	}
@@ -203,6 +208,7 @@ func (w *work) post(ctx context.Context, p payment.Payment, e ledger.Entry, post
 // audit appends to the audit log. Before and after are shown as JSON, so they
 // must not carry secrets.
 func (w *work) audit(ctx context.Context, by Actor, act, subject string, before, after any) error {
+	w.ruled = true
 	return w.AddAudit(ctx, store.AuditRecord{
 		ID: w.core.ids.New(), At: w.now, Actor: by.Name, Address: by.Address, Act: act, Subject: subject, Before: asJSON(before), After: asJSON(after),
 	})

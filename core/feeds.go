@@ -133,12 +133,15 @@ func (c *Core) KeepMessage(ctx context.Context, feed string, body []byte) (strin
 	if !storable(string(body)) {
 		return "", invalid("body", "is no UTF-8 text")
 	}
-	m := Message{ID: c.ids.New(), Feed: feed, Body: body}
-	err := c.update(ctx, "keep_message", func(w *work) error {
-		m.ReceivedAt = w.now
-		return w.AddMessage(ctx, m)
-	})
-	return m.ID, err
+	m := Message{ID: c.ids.New(), Feed: feed, Body: body, ReceivedAt: c.Now()}
+	stop := c.timed("keep_message")
+	shared := context.WithoutCancel(ctx) // the transaction is not ours alone
+	err := c.store.Group(ctx, func(tx *store.Tx) error { return tx.AddMessage(shared, m) })
+	stop(err)
+	if err != nil {
+		return "", c.failed("keep_message", err)
+	}
+	return m.ID, nil
 }
 
 // FailMessage marks a message as one that cannot be read; it is kept for people.

@@ -163,16 +163,15 @@ func (c *Core) enabled(ctx context.Context, merchantID string, wanted []payment.
 		if m != payment.BankTransfer || slices.Contains(methods, m) {
 			continue
 		}
-		err := c.store.View(ctx, func(tx *store.Tx) error {
-			accounts, err := tx.ReceivingAccounts(ctx, merchantID)
-			if i := slices.IndexFunc(accounts, func(a payment.ReceivingAccount) bool { return a.Enabled }); i >= 0 {
-				account = accounts[i]
-				methods = append(methods, m)
-			}
-			return err
+		accounts, err := c.directory.accounts.get(&c.directory, merchantID, func() ([]payment.ReceivingAccount, error) {
+			return view(ctx, c, "receiving_accounts", func(tx *store.Tx) ([]payment.ReceivingAccount, error) { return tx.ReceivingAccounts(ctx, merchantID) })
 		})
 		if err != nil {
 			return nil, account, err
+		}
+		if i := slices.IndexFunc(accounts, func(a payment.ReceivingAccount) bool { return a.Enabled }); i >= 0 {
+			account = accounts[i]
+			methods = append(methods, m)
 		}
 	}
 	if len(methods) == 0 {

@@ -39,9 +39,10 @@ func (c *Core) TakeCredits(ctx context.Context, f payment.Feed, messageID string
 		return nil, c.failed("settle", err)
 	}
 	w := &work{core: c, now: now}
+	shared := context.WithoutCancel(ctx) // the transaction is not ours alone
 	taken, err := c.store.SettleCredits(ctx, messageID, now, batch, func(tx *store.Tx, credit payment.Credit) (payment.Credit, payment.Payment, error) {
 		w.Tx = tx
-		return w.settle(ctx, f, credit)
+		return w.settle(shared, f, credit)
 	})
 	stop(err)
 	if err != nil {

@@ -46,7 +46,9 @@ type Decide func(tx *Tx, c payment.Credit) (payment.Credit, payment.Payment, err
 // processed.
 func (s *Store) SettleCredits(ctx context.Context, message string, now time.Time, batch []Settling, decide Decide) ([]Verdict, error) {
 	verdicts := make([]Verdict, len(batch))
-	err := s.Update(ctx, func(tx *Tx) error {
+	shared := context.WithoutCancel(ctx)
+	err := s.Group(ctx, func(tx *Tx) error {
+		ctx := shared
 		// All rows come first, in the same order for everybody: whoever comes
 		// second with a credit waits before it holds a payment.
 		for _, i := range lockOrder(batch) {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/thungan/thungan/ledger"
 	"github.com/thungan/thungan/money"
@@ -36,6 +38,39 @@ func (tx *Tx) TrialBalance(ctx context.Context) ([]ledger.Balance, error) {
 		balances[i] = ledger.Balance{Account: ledger.Account(r.Account), Debit: money.VND(r.Debit), Credit: money.VND(r.Credit), Balance: money.VND(r.Debit - r.Credit)}
 	}
 	return balances, nil
+}
+
+// Fold adds up to limit entries of the tail to the folded balances, and says how
+// many. Several nodes may do it at once.
+func (tx *Tx) Fold(ctx context.Context, limit int) (int, error) {
+	ids, err := tx.q.TakeTail(ctx, int32(limit))
+	if err != nil {
+		return 0, err
+	}
+	type sums struct{ debit, credit int64 }
+	folded := map[string]sums{}
+	for _, id := range ids {
+		postings, err := tx.q.Postings(ctx, id)
+		if err != nil {
+			return 0, err
+		}
+		for _, p := range postings {
+			s := folded[p.Account]
+			if p.Amount > 0 {
+				s.debit += p.Amount
+			} else {
+				s.credit -= p.Amount
+			}
+			folded[p.Account] = s
+		}
+	}
+	for _, account := range slices.Sorted(maps.Keys(folded)) { // all in one order, so that nodes do not lock each other out
+		s := folded[account]
+		if err := tx.q.AddBalance(ctx, db.AddBalanceParams{Account: account, Debit: s.debit, Credit: s.credit}); err != nil {
+			return 0, err
+		}
+	}
+	return len(ids), nil
 }
 
 // Journal lists the entries of one payment, oldest first.

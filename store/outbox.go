@@ -115,7 +115,9 @@ type Finished struct {
 // its lease meanwhile is not recorded: held is false for it.
 func (s *Store) FinishAttempts(ctx context.Context, lease string, batch []Finished) (held []bool, err error) {
 	held = make([]bool, len(batch))
-	err = s.Update(ctx, func(tx *Tx) error {
+	shared := context.WithoutCancel(ctx)
+	err = s.Group(ctx, func(tx *Tx) error {
+		ctx := shared
 		for n, f := range batch {
 			rows, err := tx.q.FinishAttempt(ctx, db.FinishAttemptParams{
 				ID: f.Item.ID, Lease: lease, State: string(f.Item.State), DueAt: millis(f.Item.DueAt), FinishedAt: millis(f.Item.FinishedAt),

@@ -54,17 +54,10 @@ var ErrCodeTaken = errors.New("store: the transfer code is taken")
 // is for the whole: then none was inserted.
 func (s *Store) OpenPayments(ctx context.Context, batch []Opening) ([]error, error) {
 	verdicts := make([]error, len(batch))
-	err := s.Update(ctx, func(tx *Tx) error {
-		for i, o := range batch {
-			verdict, err := tx.open(ctx, o)
-			if err != nil {
-				return err
-			}
-			verdicts[i] = verdict
-		}
-		return nil
-	})
-	return verdicts, err
+	if ceiling {
+		return verdicts, nil
+	}
+	return verdicts, s.translate(s.opens.do(&request{ctx: ctx, opens: batch, verdicts: verdicts}))
 }
 
 func (tx *Tx) open(ctx context.Context, o Opening) (verdict, err error) {
@@ -89,19 +82,24 @@ func (tx *Tx) open(ctx context.Context, o Opening) (verdict, err error) {
 		return nil, err
 	}
 	if n == 0 {
-		had, err := tx.q.PaymentExists(ctx, db.PaymentExistsParams{MerchantID: p.MerchantID, Dialect: p.Dialect, Reference: p.Reference})
-		switch {
-		case err != nil:
-			return nil, err
-		case had > 0:
-			return payment.Fail(payment.CodeDuplicateReference, "this reference was used before"), nil
-		}
-		return ErrCodeTaken, nil
+		return tx.taken(ctx, p)
 	}
 	if o.DailyLimit > 0 {
 		return nil, tx.BumpLimit(ctx, p.MerchantID, p.LimitDay, p.Amount)
 	}
 	return nil, nil
+}
+
+// taken is the verdict on a payment that could not be inserted.
+func (tx *Tx) taken(ctx context.Context, p payment.Payment) (verdict, err error) {
+	had, err := tx.q.PaymentExists(ctx, db.PaymentExistsParams{MerchantID: p.MerchantID, Dialect: p.Dialect, Reference: p.Reference})
+	switch {
+	case err != nil:
+		return nil, err
+	case had > 0:
+		return payment.Fail(payment.CodeDuplicateReference, "this reference was used before"), nil
+	}
+	return ErrCodeTaken, nil
 }
 
 // limitUsage locks and returns what a merchant has used of the day's limit.

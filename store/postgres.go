@@ -1,12 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/store/internal/db"
 )
 
@@ -21,6 +24,13 @@ import (
 // for reading, unless the URL says otherwise with pool_max_conns; more only
 // make each other wait on a small machine.
 const poolSize = 16
+
+// Groups of new payments are one statement each, so two writers keep the server
+// busy; other groups are many small statements, and wait on each other's rows.
+const (
+	openWriters  = 2
+	otherWriters = 4
+)
 
 // poolParameter is the URL parameter's name, the same as pgxpool's.
 const poolParameter = "pool_max_conns"
@@ -48,6 +58,7 @@ var postgresEngine = engine{
 		return errors.As(err, &refused) || errors.As(err, &network) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) ||
 			errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn)
 	},
+	insertMany: insertMany,
 	lockSchema: "SELECT pg_advisory_xact_lock(8316291)",
 }
 
@@ -75,11 +86,82 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		return pool
 	}
 	s := &Store{engine: postgresEngine, write: open(), read: open()}
+	s.opens, s.writes = newCommitter(s, openWriters), newCommitter(s, otherWriters)
 	if err := s.write.PingContext(ctx); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// insertPayments has a parameter per column, an array with a value per payment.
+const insertPayments = `INSERT INTO payments (id, merchant_id, platform_id, dialect, reference, version, amount, received, refunded, refunding, state,
+    method, methods, account_id, match_code, description, language, success_url, cancel_url, notify_url, limit_day, created_at, due_at, updated_at, completed_at)
+SELECT id, merchant_id, platform_id, dialect, reference, version, amount, 0, 0, 0, state,
+    method, methods, account_id, match_code, description, language, success_url, cancel_url, notify_url, limit_day, created_at, due_at, created_at, 0
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[],
+    $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::bigint[], $20::bigint[])
+  AS p (id, merchant_id, platform_id, dialect, reference, version, amount, state, method, methods,
+    account_id, match_code, description, language, success_url, cancel_url, notify_url, limit_day, created_at, due_at)
+ON CONFLICT DO NOTHING RETURNING id`
+
+// insertMany inserts new payments by one statement, in the order of their
+// references: two groups with the same ones wait for each other, not around in
+// a circle.
+func insertMany(ctx context.Context, conn db.DBTX, payments []*payment.Payment) (map[string]bool, error) {
+	payments = slices.Clone(payments)
+	slices.SortStableFunc(payments, func(a, b *payment.Payment) int {
+		return cmp.Or(strings.Compare(a.MerchantID, b.MerchantID), strings.Compare(a.Reference, b.Reference))
+	})
+	texts := func(of func(p *payment.Payment) string) []string {
+		column := make([]string, len(payments))
+		for i, p := range payments {
+			column[i] = of(p)
+		}
+		return column
+	}
+	numbers := func(of func(p *payment.Payment) int64) []int64 {
+		column := make([]int64, len(payments))
+		for i, p := range payments {
+			column[i] = of(p)
+		}
+		return column
+	}
+	rows, err := conn.QueryContext(ctx, insertPayments,
+		texts(func(p *payment.Payment) string { return p.ID }),
+		texts(func(p *payment.Payment) string { return p.MerchantID }),
+		texts(func(p *payment.Payment) string { return p.PlatformID }),
+		texts(func(p *payment.Payment) string { return p.Dialect }),
+		texts(func(p *payment.Payment) string { return p.Reference }),
+		numbers(func(p *payment.Payment) int64 { return p.Version }),
+		numbers(func(p *payment.Payment) int64 { return int64(p.Amount) }),
+		texts(func(p *payment.Payment) string { return string(p.State) }),
+		texts(func(p *payment.Payment) string { return string(p.Method) }),
+		texts(func(p *payment.Payment) string { return joinMethods(p.Methods) }),
+		texts(func(p *payment.Payment) string { return p.Transfer.AccountID }),
+		texts(func(p *payment.Payment) string { return p.Transfer.Code }),
+		texts(func(p *payment.Payment) string { return p.Description }),
+		texts(func(p *payment.Payment) string { return p.Language }),
+		texts(func(p *payment.Payment) string { return p.SuccessURL }),
+		texts(func(p *payment.Payment) string { return p.CancelURL }),
+		texts(func(p *payment.Payment) string { return p.NotifyURL }),
+		texts(func(p *payment.Payment) string { return p.LimitDay }),
+		numbers(func(p *payment.Payment) int64 { return millis(p.CreatedAt) }),
+		numbers(func(p *payment.Payment) int64 { return millis(p.DueAt) }),
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	inserted := make(map[string]bool, len(payments))
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		inserted[id] = true
+	}
+	return inserted, rows.Err()
 }
 
 func pgCode(err error) string {

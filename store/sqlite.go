@@ -61,7 +61,10 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	}
 	read.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	read.SetMaxIdleConns(max(4, runtime.NumCPU()))
-	return &Store{engine: sqliteEngine, write: write, read: read}, nil
+	s := &Store{engine: sqliteEngine, write: write, read: read}
+	s.writes = newCommitter(s, 1)
+	s.opens = s.writes
+	return s, nil
 }
 
 func sqliteCode(err error) int {
@@ -100,4 +103,8 @@ func (u unlocked) QueryContext(ctx context.Context, query string, args ...any) (
 
 func (u unlocked) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	return u.DBTX.QueryRowContext(ctx, strip(query), args...)
+}
+
+func (u unlocked) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	return u.DBTX.PrepareContext(ctx, strip(query))
 }

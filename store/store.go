@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/thungan/thungan/payment"
@@ -24,6 +25,14 @@ type Store struct {
 	engine engine
 	write  *sql.DB
 	read   *sql.DB
+
+	// opens and writes share commits; on SQLite they are one.
+	opens, writes *committer
+	observe       func(requests int, took time.Duration)
+
+	// Prepared statements of the two pools, where that pays and the schema is
+	// there.
+	writing, reading atomic.Pointer[db.Queries]
 }
 
 // engine is what differs between the two databases.
@@ -41,6 +50,12 @@ type engine struct {
 	// unstorable says whether err means that a text cannot be stored, because
 	// it is not UTF-8 or has a NUL.
 	unstorable func(error) bool
+	// prepare says that statements are worth keeping prepared by us; pgx keeps
+	// its own.
+	prepare bool
+	// insertMany inserts payments by one statement and returns the ids of
+	// those that were new; nil where one by one is as fast.
+	insertMany func(ctx context.Context, conn db.DBTX, payments []*payment.Payment) (map[string]bool, error)
 	// lockSchema keeps other nodes from migrating at the same time.
 	lockSchema string
 }
@@ -66,22 +81,31 @@ func scheme(url string) string {
 // Engine is "sqlite" or "postgres".
 func (s *Store) Engine() string { return s.engine.name }
 
-// Close closes the database after the running transactions have ended.
-func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+// Close commits what waits, then closes the database.
+func (s *Store) Close() error {
+	s.opens.close()
+	s.writes.close()
+	return errors.Join(s.read.Close(), s.write.Close())
+}
 
 // Ping says whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.read.PingContext(ctx) }
 
 // Tx is a handle on the rows, inside a transaction (Update) or outside (View).
 type Tx struct {
-	q   *db.Queries
-	eng *engine
+	q    *db.Queries
+	conn db.DBTX
+	eng  *engine
 }
 
 // View runs reads outside a transaction: each statement sees what is committed
 // when it runs.
 func (s *Store) View(ctx context.Context, fn func(tx *Tx) error) error {
-	return s.translate(fn(&Tx{q: db.New(s.engine.wrap(s.read)), eng: &s.engine}))
+	q := s.reading.Load()
+	if q == nil {
+		q = db.New(s.engine.wrap(s.read))
+	}
+	return s.translate(fn(&Tx{q: q, conn: s.read, eng: &s.engine}))
 }
 
 // attempts bounds how often a transaction that lost to another is run again.
@@ -113,10 +137,32 @@ func (s *Store) once(ctx context.Context, fn func(tx *Tx) error) error {
 		return err
 	}
 	defer tx.Rollback()
-	if err := fn(&Tx{q: db.New(s.engine.wrap(tx)), eng: &s.engine}); err != nil {
+	q := db.New(s.engine.wrap(tx))
+	if kept := s.writing.Load(); kept != nil {
+		q = kept.WithTx(tx)
+	}
+	if err := fn(&Tx{q: q, conn: tx, eng: &s.engine}); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+// prepare keeps the statements of both pools prepared from now on.
+func (s *Store) prepare(ctx context.Context) error {
+	if !s.engine.prepare {
+		return nil
+	}
+	writing, err := db.Prepare(ctx, s.engine.wrap(s.write))
+	if err != nil {
+		return err
+	}
+	reading, err := db.Prepare(ctx, s.engine.wrap(s.read))
+	if err != nil {
+		return errors.Join(err, writing.Close())
+	}
+	s.writing.Store(writing)
+	s.reading.Store(reading)
+	return nil
 }
 
 // translate gives database failures a code. Errors that have one are kept.

@@ -118,10 +118,12 @@ CREATE TABLE ledger_entries (
     payment_id TEXT   NOT NULL,
     credit_id  TEXT   NOT NULL,
     actor      TEXT   NOT NULL,
-    reason     TEXT   NOT NULL,
-    at         BIGINT NOT NULL
+    reason     TEXT    NOT NULL,
+    at         BIGINT  NOT NULL,
+    folded     BOOLEAN NOT NULL
 );
 CREATE INDEX ledger_entries_payment ON ledger_entries (payment_id);
+CREATE INDEX ledger_entries_tail ON ledger_entries (id) WHERE NOT folded;
 
 CREATE TABLE ledger_postings (
     entry_id TEXT   NOT NULL,
@@ -129,6 +131,14 @@ CREATE TABLE ledger_postings (
     account  TEXT   NOT NULL,
     amount   BIGINT NOT NULL,
     PRIMARY KEY (entry_id, line)
+);
+
+-- Sums of the postings whose entries are folded. A balance is this and the
+-- tail, so that no payment ever updates a shared row.
+CREATE TABLE ledger_balances (
+    account TEXT   PRIMARY KEY,
+    debit   BIGINT NOT NULL,
+    credit  BIGINT NOT NULL
 );
 
 CREATE TABLE bank_feeds (

@@ -1,13 +1,33 @@
 -- name: InsertEntry :exec
-INSERT INTO ledger_entries (id, kind, payment_id, credit_id, actor, reason, at) VALUES ($1, $2, $3, $4, $5, $6, $7);
+INSERT INTO ledger_entries (id, kind, payment_id, credit_id, actor, reason, at, folded) VALUES ($1, $2, $3, $4, $5, $6, $7, FALSE);
 
 -- name: InsertPosting :exec
 INSERT INTO ledger_postings (entry_id, line, account, amount) VALUES ($1, $2, $3, $4);
 
 -- name: TrialBalance :many
-SELECT account, CAST(COALESCE(SUM(CASE WHEN amount > 0 THEN amount ELSE 0 END), 0) AS BIGINT) AS debit,
-    CAST(COALESCE(SUM(CASE WHEN amount < 0 THEN -amount ELSE 0 END), 0) AS BIGINT) AS credit
-FROM ledger_postings GROUP BY account ORDER BY account;
+SELECT account, CAST(SUM(debit) AS BIGINT) AS debit, CAST(SUM(credit) AS BIGINT) AS credit
+FROM (
+    SELECT b.account, b.debit, b.credit FROM ledger_balances b
+    UNION ALL
+    SELECT p.account, CASE WHEN p.amount > 0 THEN p.amount ELSE 0 END AS debit, CASE WHEN p.amount < 0 THEN -p.amount ELSE 0 END AS credit
+    FROM ledger_entries e JOIN ledger_postings p ON p.entry_id = e.id
+    WHERE NOT e.folded
+) AS lines
+GROUP BY account ORDER BY account;
+
+-- name: TakeTail :many
+WITH tail AS MATERIALIZED (
+    SELECT t.id FROM ledger_entries t WHERE NOT t.folded ORDER BY t.id LIMIT sqlc.arg(page) FOR UPDATE SKIP LOCKED
+)
+UPDATE ledger_entries SET folded = TRUE WHERE id IN (SELECT tail.id FROM tail)
+RETURNING id;
+
+-- name: Postings :many
+SELECT account, amount FROM ledger_postings WHERE entry_id = $1 ORDER BY line;
+
+-- name: AddBalance :exec
+INSERT INTO ledger_balances (account, debit, credit) VALUES ($1, $2, $3)
+ON CONFLICT (account) DO UPDATE SET debit = ledger_balances.debit + excluded.debit, credit = ledger_balances.credit + excluded.credit;
 
 -- name: Journal :many
 SELECT e.id, e.kind, e.payment_id, e.credit_id, e.actor, e.reason, e.at, p.line, p.account, p.amount

@@ -15,7 +15,7 @@ SELECT id, source, external_id, print, bin, account, virtual_account, amount, cu
 `
 
 func (q *Queries) AppliedCreditsForUpdate(ctx context.Context, paymentID string) ([]BankCredit, error) {
-	rows, err := q.db.QueryContext(ctx, appliedCreditsForUpdate, paymentID)
+	rows, err := q.query(ctx, q.appliedCreditsForUpdateStmt, appliedCreditsForUpdate, paymentID)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ SELECT id, source, external_id, print, bin, account, virtual_account, amount, cu
 `
 
 func (q *Queries) Credit(ctx context.Context, id string) (BankCredit, error) {
-	row := q.db.QueryRowContext(ctx, credit, id)
+	row := q.queryRow(ctx, q.creditStmt, credit, id)
 	var i BankCredit
 	err := row.Scan(
 		&i.ID,
@@ -108,7 +108,7 @@ type CreditByExternalIDParams struct {
 }
 
 func (q *Queries) CreditByExternalID(ctx context.Context, arg CreditByExternalIDParams) (BankCredit, error) {
-	row := q.db.QueryRowContext(ctx, creditByExternalID, arg.Source, arg.ExternalID)
+	row := q.queryRow(ctx, q.creditByExternalIDStmt, creditByExternalID, arg.Source, arg.ExternalID)
 	var i BankCredit
 	err := row.Scan(
 		&i.ID,
@@ -144,7 +144,7 @@ SELECT id, source, external_id, print, bin, account, virtual_account, amount, cu
 `
 
 func (q *Queries) CreditByPrint(ctx context.Context, print sql.NullString) (BankCredit, error) {
-	row := q.db.QueryRowContext(ctx, creditByPrint, print)
+	row := q.queryRow(ctx, q.creditByPrintStmt, creditByPrint, print)
 	var i BankCredit
 	err := row.Scan(
 		&i.ID,
@@ -180,7 +180,7 @@ SELECT id, source, external_id, print, bin, account, virtual_account, amount, cu
 `
 
 func (q *Queries) CreditForUpdate(ctx context.Context, id string) (BankCredit, error) {
-	row := q.db.QueryRowContext(ctx, creditForUpdate, id)
+	row := q.queryRow(ctx, q.creditForUpdateStmt, creditForUpdate, id)
 	var i BankCredit
 	err := row.Scan(
 		&i.ID,
@@ -216,7 +216,7 @@ SELECT id, source, external_id, print, bin, account, virtual_account, amount, cu
 `
 
 func (q *Queries) CreditsOfPayment(ctx context.Context, paymentID string) ([]BankCredit, error) {
-	rows, err := q.db.QueryContext(ctx, creditsOfPayment, paymentID)
+	rows, err := q.query(ctx, q.creditsOfPaymentStmt, creditsOfPayment, paymentID)
 	if err != nil {
 		return nil, err
 	}
@@ -268,7 +268,7 @@ SELECT name, kind, merchant_id, secret, api, enabled, seen_until, pull_cursor, p
 `
 
 func (q *Queries) Feed(ctx context.Context, name string) (BankFeed, error) {
-	row := q.db.QueryRowContext(ctx, feed, name)
+	row := q.queryRow(ctx, q.feedStmt, feed, name)
 	var i BankFeed
 	err := row.Scan(
 		&i.Name,
@@ -291,7 +291,7 @@ SELECT name, kind, merchant_id, secret, api, enabled, seen_until, pull_cursor, p
 `
 
 func (q *Queries) FeedForUpdate(ctx context.Context, name string) (BankFeed, error) {
-	row := q.db.QueryRowContext(ctx, feedForUpdate, name)
+	row := q.queryRow(ctx, q.feedForUpdateStmt, feedForUpdate, name)
 	var i BankFeed
 	err := row.Scan(
 		&i.Name,
@@ -314,7 +314,7 @@ SELECT name, kind, merchant_id, secret, api, enabled, seen_until, pull_cursor, p
 `
 
 func (q *Queries) Feeds(ctx context.Context) ([]BankFeed, error) {
-	rows, err := q.db.QueryContext(ctx, feeds)
+	rows, err := q.query(ctx, q.feedsStmt, feeds)
 	if err != nil {
 		return nil, err
 	}
@@ -359,7 +359,7 @@ type FinishMessageParams struct {
 }
 
 func (q *Queries) FinishMessage(ctx context.Context, arg FinishMessageParams) error {
-	_, err := q.db.ExecContext(ctx, finishMessage, arg.ID, arg.ProcessedAt, arg.Failure)
+	_, err := q.exec(ctx, q.finishMessageStmt, finishMessage, arg.ID, arg.ProcessedAt, arg.Failure)
 	return err
 }
 
@@ -398,7 +398,7 @@ type InsertCreditParams struct {
 }
 
 func (q *Queries) InsertCredit(ctx context.Context, arg InsertCreditParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, insertCredit,
+	result, err := q.exec(ctx, q.insertCreditStmt, insertCredit,
 		arg.ID,
 		arg.Source,
 		arg.ExternalID,
@@ -450,7 +450,7 @@ type InsertFeedParams struct {
 }
 
 func (q *Queries) InsertFeed(ctx context.Context, arg InsertFeedParams) error {
-	_, err := q.db.ExecContext(ctx, insertFeed,
+	_, err := q.exec(ctx, q.insertFeedStmt, insertFeed,
 		arg.Name,
 		arg.Kind,
 		arg.MerchantID,
@@ -480,7 +480,7 @@ type InsertMessageParams struct {
 }
 
 func (q *Queries) InsertMessage(ctx context.Context, arg InsertMessageParams) error {
-	_, err := q.db.ExecContext(ctx, insertMessage,
+	_, err := q.exec(ctx, q.insertMessageStmt, insertMessage,
 		arg.ID,
 		arg.Feed,
 		arg.Body,
@@ -496,7 +496,7 @@ SELECT id, feed, body, received_at, processed_at, failure FROM bank_messages WHE
 `
 
 func (q *Queries) Message(ctx context.Context, id string) (BankMessage, error) {
-	row := q.db.QueryRowContext(ctx, message, id)
+	row := q.queryRow(ctx, q.messageStmt, message, id)
 	var i BankMessage
 	err := row.Scan(
 		&i.ID,
@@ -522,7 +522,7 @@ type RecordPullParams struct {
 }
 
 func (q *Queries) RecordPull(ctx context.Context, arg RecordPullParams) error {
-	_, err := q.db.ExecContext(ctx, recordPull,
+	_, err := q.exec(ctx, q.recordPullStmt, recordPull,
 		arg.Name,
 		arg.SeenUntil,
 		arg.PullCursor,
@@ -550,7 +550,7 @@ type SearchCreditsParams struct {
 }
 
 func (q *Queries) SearchCredits(ctx context.Context, arg SearchCreditsParams) ([]BankCredit, error) {
-	rows, err := q.db.QueryContext(ctx, searchCredits,
+	rows, err := q.query(ctx, q.searchCreditsStmt, searchCredits,
 		arg.BeforeID,
 		arg.MerchantID,
 		arg.Outcome,
@@ -617,7 +617,7 @@ type UnappliedCreditsParams struct {
 }
 
 func (q *Queries) UnappliedCredits(ctx context.Context, arg UnappliedCreditsParams) ([]BankCredit, error) {
-	rows, err := q.db.QueryContext(ctx, unappliedCredits, arg.BeforeID, arg.MerchantID, arg.Page)
+	rows, err := q.query(ctx, q.unappliedCreditsStmt, unappliedCredits, arg.BeforeID, arg.MerchantID, arg.Page)
 	if err != nil {
 		return nil, err
 	}
@@ -683,7 +683,7 @@ type UpdateCreditParams struct {
 }
 
 func (q *Queries) UpdateCredit(ctx context.Context, arg UpdateCreditParams) error {
-	_, err := q.db.ExecContext(ctx, updateCredit,
+	_, err := q.exec(ctx, q.updateCreditStmt, updateCredit,
 		arg.ID,
 		arg.Outcome,
 		arg.PaymentID,
@@ -710,7 +710,7 @@ type UpdateFeedParams struct {
 }
 
 func (q *Queries) UpdateFeed(ctx context.Context, arg UpdateFeedParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, updateFeed,
+	result, err := q.exec(ctx, q.updateFeedStmt, updateFeed,
 		arg.Name,
 		arg.Secret,
 		arg.Api,
@@ -732,7 +732,7 @@ type WaitingMessagesParams struct {
 }
 
 func (q *Queries) WaitingMessages(ctx context.Context, arg WaitingMessagesParams) ([]BankMessage, error) {
-	rows, err := q.db.QueryContext(ctx, waitingMessages, arg.Until, arg.Page)
+	rows, err := q.query(ctx, q.waitingMessagesStmt, waitingMessages, arg.Until, arg.Page)
 	if err != nil {
 		return nil, err
 	}

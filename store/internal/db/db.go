@@ -7,6 +7,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"fmt"
 )
 
 type DBTX interface {
@@ -20,12 +21,928 @@ func New(db DBTX) *Queries {
 	return &Queries{db: db}
 }
 
+func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
+	q := Queries{db: db}
+	var err error
+	if q.addBalanceStmt, err = db.PrepareContext(ctx, addBalance); err != nil {
+		return nil, fmt.Errorf("error preparing query AddBalance: %w", err)
+	}
+	if q.addLimitUsageStmt, err = db.PrepareContext(ctx, addLimitUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query AddLimitUsage: %w", err)
+	}
+	if q.addSettingStmt, err = db.PrepareContext(ctx, addSetting); err != nil {
+		return nil, fmt.Errorf("error preparing query AddSetting: %w", err)
+	}
+	if q.adminTokenByHashStmt, err = db.PrepareContext(ctx, adminTokenByHash); err != nil {
+		return nil, fmt.Errorf("error preparing query AdminTokenByHash: %w", err)
+	}
+	if q.adminTokensStmt, err = db.PrepareContext(ctx, adminTokens); err != nil {
+		return nil, fmt.Errorf("error preparing query AdminTokens: %w", err)
+	}
+	if q.appliedCreditsForUpdateStmt, err = db.PrepareContext(ctx, appliedCreditsForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query AppliedCreditsForUpdate: %w", err)
+	}
+	if q.attemptsStmt, err = db.PrepareContext(ctx, attempts); err != nil {
+		return nil, fmt.Errorf("error preparing query Attempts: %w", err)
+	}
+	if q.auditLogStmt, err = db.PrepareContext(ctx, auditLog); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditLog: %w", err)
+	}
+	if q.bumpLimitUsageStmt, err = db.PrepareContext(ctx, bumpLimitUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query BumpLimitUsage: %w", err)
+	}
+	if q.claimItemsStmt, err = db.PrepareContext(ctx, claimItems); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimItems: %w", err)
+	}
+	if q.countDuePaymentsStmt, err = db.PrepareContext(ctx, countDuePayments); err != nil {
+		return nil, fmt.Errorf("error preparing query CountDuePayments: %w", err)
+	}
+	if q.creditStmt, err = db.PrepareContext(ctx, credit); err != nil {
+		return nil, fmt.Errorf("error preparing query Credit: %w", err)
+	}
+	if q.creditByExternalIDStmt, err = db.PrepareContext(ctx, creditByExternalID); err != nil {
+		return nil, fmt.Errorf("error preparing query CreditByExternalID: %w", err)
+	}
+	if q.creditByPrintStmt, err = db.PrepareContext(ctx, creditByPrint); err != nil {
+		return nil, fmt.Errorf("error preparing query CreditByPrint: %w", err)
+	}
+	if q.creditForUpdateStmt, err = db.PrepareContext(ctx, creditForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query CreditForUpdate: %w", err)
+	}
+	if q.creditsOfPaymentStmt, err = db.PrepareContext(ctx, creditsOfPayment); err != nil {
+		return nil, fmt.Errorf("error preparing query CreditsOfPayment: %w", err)
+	}
+	if q.enableReceivingAccountStmt, err = db.PrepareContext(ctx, enableReceivingAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query EnableReceivingAccount: %w", err)
+	}
+	if q.eventStmt, err = db.PrepareContext(ctx, event); err != nil {
+		return nil, fmt.Errorf("error preparing query Event: %w", err)
+	}
+	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
+		return nil, fmt.Errorf("error preparing query Events: %w", err)
+	}
+	if q.feedStmt, err = db.PrepareContext(ctx, feed); err != nil {
+		return nil, fmt.Errorf("error preparing query Feed: %w", err)
+	}
+	if q.feedForUpdateStmt, err = db.PrepareContext(ctx, feedForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query FeedForUpdate: %w", err)
+	}
+	if q.feedsStmt, err = db.PrepareContext(ctx, feeds); err != nil {
+		return nil, fmt.Errorf("error preparing query Feeds: %w", err)
+	}
+	if q.finishAttemptStmt, err = db.PrepareContext(ctx, finishAttempt); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishAttempt: %w", err)
+	}
+	if q.finishMessageStmt, err = db.PrepareContext(ctx, finishMessage); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishMessage: %w", err)
+	}
+	if q.insertAdminTokenStmt, err = db.PrepareContext(ctx, insertAdminToken); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAdminToken: %w", err)
+	}
+	if q.insertAttemptStmt, err = db.PrepareContext(ctx, insertAttempt); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAttempt: %w", err)
+	}
+	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
+	}
+	if q.insertCreditStmt, err = db.PrepareContext(ctx, insertCredit); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertCredit: %w", err)
+	}
+	if q.insertEntryStmt, err = db.PrepareContext(ctx, insertEntry); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertEntry: %w", err)
+	}
+	if q.insertEventStmt, err = db.PrepareContext(ctx, insertEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertEvent: %w", err)
+	}
+	if q.insertFeedStmt, err = db.PrepareContext(ctx, insertFeed); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertFeed: %w", err)
+	}
+	if q.insertItemStmt, err = db.PrepareContext(ctx, insertItem); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertItem: %w", err)
+	}
+	if q.insertKeyStmt, err = db.PrepareContext(ctx, insertKey); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertKey: %w", err)
+	}
+	if q.insertMerchantStmt, err = db.PrepareContext(ctx, insertMerchant); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertMerchant: %w", err)
+	}
+	if q.insertMessageStmt, err = db.PrepareContext(ctx, insertMessage); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertMessage: %w", err)
+	}
+	if q.insertPaymentStmt, err = db.PrepareContext(ctx, insertPayment); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertPayment: %w", err)
+	}
+	if q.insertPostingStmt, err = db.PrepareContext(ctx, insertPosting); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertPosting: %w", err)
+	}
+	if q.insertProfileStmt, err = db.PrepareContext(ctx, insertProfile); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertProfile: %w", err)
+	}
+	if q.insertReceivingAccountStmt, err = db.PrepareContext(ctx, insertReceivingAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertReceivingAccount: %w", err)
+	}
+	if q.insertRefundStmt, err = db.PrepareContext(ctx, insertRefund); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertRefund: %w", err)
+	}
+	if q.itemStmt, err = db.PrepareContext(ctx, item); err != nil {
+		return nil, fmt.Errorf("error preparing query Item: %w", err)
+	}
+	if q.itemsOfPaymentStmt, err = db.PrepareContext(ctx, itemsOfPayment); err != nil {
+		return nil, fmt.Errorf("error preparing query ItemsOfPayment: %w", err)
+	}
+	if q.journalStmt, err = db.PrepareContext(ctx, journal); err != nil {
+		return nil, fmt.Errorf("error preparing query Journal: %w", err)
+	}
+	if q.keyByHashStmt, err = db.PrepareContext(ctx, keyByHash); err != nil {
+		return nil, fmt.Errorf("error preparing query KeyByHash: %w", err)
+	}
+	if q.keysStmt, err = db.PrepareContext(ctx, keys); err != nil {
+		return nil, fmt.Errorf("error preparing query Keys: %w", err)
+	}
+	if q.limitUsageForUpdateStmt, err = db.PrepareContext(ctx, limitUsageForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query LimitUsageForUpdate: %w", err)
+	}
+	if q.lockDuePaymentsStmt, err = db.PrepareContext(ctx, lockDuePayments); err != nil {
+		return nil, fmt.Errorf("error preparing query LockDuePayments: %w", err)
+	}
+	if q.lockPaymentStmt, err = db.PrepareContext(ctx, lockPayment); err != nil {
+		return nil, fmt.Errorf("error preparing query LockPayment: %w", err)
+	}
+	if q.lockPaymentByCodeStmt, err = db.PrepareContext(ctx, lockPaymentByCode); err != nil {
+		return nil, fmt.Errorf("error preparing query LockPaymentByCode: %w", err)
+	}
+	if q.merchantStmt, err = db.PrepareContext(ctx, merchant); err != nil {
+		return nil, fmt.Errorf("error preparing query Merchant: %w", err)
+	}
+	if q.merchantForUpdateStmt, err = db.PrepareContext(ctx, merchantForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query MerchantForUpdate: %w", err)
+	}
+	if q.merchantsStmt, err = db.PrepareContext(ctx, merchants); err != nil {
+		return nil, fmt.Errorf("error preparing query Merchants: %w", err)
+	}
+	if q.messageStmt, err = db.PrepareContext(ctx, message); err != nil {
+		return nil, fmt.Errorf("error preparing query Message: %w", err)
+	}
+	if q.outboxBacklogStmt, err = db.PrepareContext(ctx, outboxBacklog); err != nil {
+		return nil, fmt.Errorf("error preparing query OutboxBacklog: %w", err)
+	}
+	if q.paymentStmt, err = db.PrepareContext(ctx, payment); err != nil {
+		return nil, fmt.Errorf("error preparing query Payment: %w", err)
+	}
+	if q.paymentByReferenceStmt, err = db.PrepareContext(ctx, paymentByReference); err != nil {
+		return nil, fmt.Errorf("error preparing query PaymentByReference: %w", err)
+	}
+	if q.paymentExistsStmt, err = db.PrepareContext(ctx, paymentExists); err != nil {
+		return nil, fmt.Errorf("error preparing query PaymentExists: %w", err)
+	}
+	if q.postingsStmt, err = db.PrepareContext(ctx, postings); err != nil {
+		return nil, fmt.Errorf("error preparing query Postings: %w", err)
+	}
+	if q.profileStmt, err = db.PrepareContext(ctx, profile); err != nil {
+		return nil, fmt.Errorf("error preparing query Profile: %w", err)
+	}
+	if q.profileByPublicIDStmt, err = db.PrepareContext(ctx, profileByPublicID); err != nil {
+		return nil, fmt.Errorf("error preparing query ProfileByPublicID: %w", err)
+	}
+	if q.profilesStmt, err = db.PrepareContext(ctx, profiles); err != nil {
+		return nil, fmt.Errorf("error preparing query Profiles: %w", err)
+	}
+	if q.profilesByPublicIDStmt, err = db.PrepareContext(ctx, profilesByPublicID); err != nil {
+		return nil, fmt.Errorf("error preparing query ProfilesByPublicID: %w", err)
+	}
+	if q.putSettingStmt, err = db.PrepareContext(ctx, putSetting); err != nil {
+		return nil, fmt.Errorf("error preparing query PutSetting: %w", err)
+	}
+	if q.receivingAccountStmt, err = db.PrepareContext(ctx, receivingAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query ReceivingAccount: %w", err)
+	}
+	if q.receivingAccountsStmt, err = db.PrepareContext(ctx, receivingAccounts); err != nil {
+		return nil, fmt.Errorf("error preparing query ReceivingAccounts: %w", err)
+	}
+	if q.receivingAccountsByNumberStmt, err = db.PrepareContext(ctx, receivingAccountsByNumber); err != nil {
+		return nil, fmt.Errorf("error preparing query ReceivingAccountsByNumber: %w", err)
+	}
+	if q.recordPullStmt, err = db.PrepareContext(ctx, recordPull); err != nil {
+		return nil, fmt.Errorf("error preparing query RecordPull: %w", err)
+	}
+	if q.refundByReferenceStmt, err = db.PrepareContext(ctx, refundByReference); err != nil {
+		return nil, fmt.Errorf("error preparing query RefundByReference: %w", err)
+	}
+	if q.refundsStmt, err = db.PrepareContext(ctx, refunds); err != nil {
+		return nil, fmt.Errorf("error preparing query Refunds: %w", err)
+	}
+	if q.releaseItemStmt, err = db.PrepareContext(ctx, releaseItem); err != nil {
+		return nil, fmt.Errorf("error preparing query ReleaseItem: %w", err)
+	}
+	if q.replayItemStmt, err = db.PrepareContext(ctx, replayItem); err != nil {
+		return nil, fmt.Errorf("error preparing query ReplayItem: %w", err)
+	}
+	if q.revokeAdminTokenStmt, err = db.PrepareContext(ctx, revokeAdminToken); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokeAdminToken: %w", err)
+	}
+	if q.revokeKeysStmt, err = db.PrepareContext(ctx, revokeKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokeKeys: %w", err)
+	}
+	if q.searchCreditsStmt, err = db.PrepareContext(ctx, searchCredits); err != nil {
+		return nil, fmt.Errorf("error preparing query SearchCredits: %w", err)
+	}
+	if q.searchItemsStmt, err = db.PrepareContext(ctx, searchItems); err != nil {
+		return nil, fmt.Errorf("error preparing query SearchItems: %w", err)
+	}
+	if q.searchPaymentsStmt, err = db.PrepareContext(ctx, searchPayments); err != nil {
+		return nil, fmt.Errorf("error preparing query SearchPayments: %w", err)
+	}
+	if q.settingStmt, err = db.PrepareContext(ctx, setting); err != nil {
+		return nil, fmt.Errorf("error preparing query Setting: %w", err)
+	}
+	if q.takeTailStmt, err = db.PrepareContext(ctx, takeTail); err != nil {
+		return nil, fmt.Errorf("error preparing query TakeTail: %w", err)
+	}
+	if q.trialBalanceStmt, err = db.PrepareContext(ctx, trialBalance); err != nil {
+		return nil, fmt.Errorf("error preparing query TrialBalance: %w", err)
+	}
+	if q.unappliedCreditsStmt, err = db.PrepareContext(ctx, unappliedCredits); err != nil {
+		return nil, fmt.Errorf("error preparing query UnappliedCredits: %w", err)
+	}
+	if q.updateCreditStmt, err = db.PrepareContext(ctx, updateCredit); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateCredit: %w", err)
+	}
+	if q.updateFeedStmt, err = db.PrepareContext(ctx, updateFeed); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateFeed: %w", err)
+	}
+	if q.updateMerchantStmt, err = db.PrepareContext(ctx, updateMerchant); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateMerchant: %w", err)
+	}
+	if q.updatePaymentStmt, err = db.PrepareContext(ctx, updatePayment); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdatePayment: %w", err)
+	}
+	if q.updateProfileStmt, err = db.PrepareContext(ctx, updateProfile); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateProfile: %w", err)
+	}
+	if q.virtualAccountOwnersStmt, err = db.PrepareContext(ctx, virtualAccountOwners); err != nil {
+		return nil, fmt.Errorf("error preparing query VirtualAccountOwners: %w", err)
+	}
+	if q.waitingMessagesStmt, err = db.PrepareContext(ctx, waitingMessages); err != nil {
+		return nil, fmt.Errorf("error preparing query WaitingMessages: %w", err)
+	}
+	return &q, nil
+}
+
+func (q *Queries) Close() error {
+	var err error
+	if q.addBalanceStmt != nil {
+		if cerr := q.addBalanceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addBalanceStmt: %w", cerr)
+		}
+	}
+	if q.addLimitUsageStmt != nil {
+		if cerr := q.addLimitUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addLimitUsageStmt: %w", cerr)
+		}
+	}
+	if q.addSettingStmt != nil {
+		if cerr := q.addSettingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addSettingStmt: %w", cerr)
+		}
+	}
+	if q.adminTokenByHashStmt != nil {
+		if cerr := q.adminTokenByHashStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing adminTokenByHashStmt: %w", cerr)
+		}
+	}
+	if q.adminTokensStmt != nil {
+		if cerr := q.adminTokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing adminTokensStmt: %w", cerr)
+		}
+	}
+	if q.appliedCreditsForUpdateStmt != nil {
+		if cerr := q.appliedCreditsForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing appliedCreditsForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.attemptsStmt != nil {
+		if cerr := q.attemptsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attemptsStmt: %w", cerr)
+		}
+	}
+	if q.auditLogStmt != nil {
+		if cerr := q.auditLogStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditLogStmt: %w", cerr)
+		}
+	}
+	if q.bumpLimitUsageStmt != nil {
+		if cerr := q.bumpLimitUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bumpLimitUsageStmt: %w", cerr)
+		}
+	}
+	if q.claimItemsStmt != nil {
+		if cerr := q.claimItemsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimItemsStmt: %w", cerr)
+		}
+	}
+	if q.countDuePaymentsStmt != nil {
+		if cerr := q.countDuePaymentsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countDuePaymentsStmt: %w", cerr)
+		}
+	}
+	if q.creditStmt != nil {
+		if cerr := q.creditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing creditStmt: %w", cerr)
+		}
+	}
+	if q.creditByExternalIDStmt != nil {
+		if cerr := q.creditByExternalIDStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing creditByExternalIDStmt: %w", cerr)
+		}
+	}
+	if q.creditByPrintStmt != nil {
+		if cerr := q.creditByPrintStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing creditByPrintStmt: %w", cerr)
+		}
+	}
+	if q.creditForUpdateStmt != nil {
+		if cerr := q.creditForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing creditForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.creditsOfPaymentStmt != nil {
+		if cerr := q.creditsOfPaymentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing creditsOfPaymentStmt: %w", cerr)
+		}
+	}
+	if q.enableReceivingAccountStmt != nil {
+		if cerr := q.enableReceivingAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing enableReceivingAccountStmt: %w", cerr)
+		}
+	}
+	if q.eventStmt != nil {
+		if cerr := q.eventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eventStmt: %w", cerr)
+		}
+	}
+	if q.eventsStmt != nil {
+		if cerr := q.eventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
+		}
+	}
+	if q.feedStmt != nil {
+		if cerr := q.feedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing feedStmt: %w", cerr)
+		}
+	}
+	if q.feedForUpdateStmt != nil {
+		if cerr := q.feedForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing feedForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.feedsStmt != nil {
+		if cerr := q.feedsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing feedsStmt: %w", cerr)
+		}
+	}
+	if q.finishAttemptStmt != nil {
+		if cerr := q.finishAttemptStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishAttemptStmt: %w", cerr)
+		}
+	}
+	if q.finishMessageStmt != nil {
+		if cerr := q.finishMessageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishMessageStmt: %w", cerr)
+		}
+	}
+	if q.insertAdminTokenStmt != nil {
+		if cerr := q.insertAdminTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAdminTokenStmt: %w", cerr)
+		}
+	}
+	if q.insertAttemptStmt != nil {
+		if cerr := q.insertAttemptStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAttemptStmt: %w", cerr)
+		}
+	}
+	if q.insertAuditStmt != nil {
+		if cerr := q.insertAuditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
+		}
+	}
+	if q.insertCreditStmt != nil {
+		if cerr := q.insertCreditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertCreditStmt: %w", cerr)
+		}
+	}
+	if q.insertEntryStmt != nil {
+		if cerr := q.insertEntryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertEntryStmt: %w", cerr)
+		}
+	}
+	if q.insertEventStmt != nil {
+		if cerr := q.insertEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertEventStmt: %w", cerr)
+		}
+	}
+	if q.insertFeedStmt != nil {
+		if cerr := q.insertFeedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertFeedStmt: %w", cerr)
+		}
+	}
+	if q.insertItemStmt != nil {
+		if cerr := q.insertItemStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertItemStmt: %w", cerr)
+		}
+	}
+	if q.insertKeyStmt != nil {
+		if cerr := q.insertKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertKeyStmt: %w", cerr)
+		}
+	}
+	if q.insertMerchantStmt != nil {
+		if cerr := q.insertMerchantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertMerchantStmt: %w", cerr)
+		}
+	}
+	if q.insertMessageStmt != nil {
+		if cerr := q.insertMessageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertMessageStmt: %w", cerr)
+		}
+	}
+	if q.insertPaymentStmt != nil {
+		if cerr := q.insertPaymentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertPaymentStmt: %w", cerr)
+		}
+	}
+	if q.insertPostingStmt != nil {
+		if cerr := q.insertPostingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertPostingStmt: %w", cerr)
+		}
+	}
+	if q.insertProfileStmt != nil {
+		if cerr := q.insertProfileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertProfileStmt: %w", cerr)
+		}
+	}
+	if q.insertReceivingAccountStmt != nil {
+		if cerr := q.insertReceivingAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertReceivingAccountStmt: %w", cerr)
+		}
+	}
+	if q.insertRefundStmt != nil {
+		if cerr := q.insertRefundStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertRefundStmt: %w", cerr)
+		}
+	}
+	if q.itemStmt != nil {
+		if cerr := q.itemStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing itemStmt: %w", cerr)
+		}
+	}
+	if q.itemsOfPaymentStmt != nil {
+		if cerr := q.itemsOfPaymentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing itemsOfPaymentStmt: %w", cerr)
+		}
+	}
+	if q.journalStmt != nil {
+		if cerr := q.journalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing journalStmt: %w", cerr)
+		}
+	}
+	if q.keyByHashStmt != nil {
+		if cerr := q.keyByHashStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keyByHashStmt: %w", cerr)
+		}
+	}
+	if q.keysStmt != nil {
+		if cerr := q.keysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keysStmt: %w", cerr)
+		}
+	}
+	if q.limitUsageForUpdateStmt != nil {
+		if cerr := q.limitUsageForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing limitUsageForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.lockDuePaymentsStmt != nil {
+		if cerr := q.lockDuePaymentsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockDuePaymentsStmt: %w", cerr)
+		}
+	}
+	if q.lockPaymentStmt != nil {
+		if cerr := q.lockPaymentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockPaymentStmt: %w", cerr)
+		}
+	}
+	if q.lockPaymentByCodeStmt != nil {
+		if cerr := q.lockPaymentByCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockPaymentByCodeStmt: %w", cerr)
+		}
+	}
+	if q.merchantStmt != nil {
+		if cerr := q.merchantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing merchantStmt: %w", cerr)
+		}
+	}
+	if q.merchantForUpdateStmt != nil {
+		if cerr := q.merchantForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing merchantForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.merchantsStmt != nil {
+		if cerr := q.merchantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing merchantsStmt: %w", cerr)
+		}
+	}
+	if q.messageStmt != nil {
+		if cerr := q.messageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing messageStmt: %w", cerr)
+		}
+	}
+	if q.outboxBacklogStmt != nil {
+		if cerr := q.outboxBacklogStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing outboxBacklogStmt: %w", cerr)
+		}
+	}
+	if q.paymentStmt != nil {
+		if cerr := q.paymentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing paymentStmt: %w", cerr)
+		}
+	}
+	if q.paymentByReferenceStmt != nil {
+		if cerr := q.paymentByReferenceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing paymentByReferenceStmt: %w", cerr)
+		}
+	}
+	if q.paymentExistsStmt != nil {
+		if cerr := q.paymentExistsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing paymentExistsStmt: %w", cerr)
+		}
+	}
+	if q.postingsStmt != nil {
+		if cerr := q.postingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing postingsStmt: %w", cerr)
+		}
+	}
+	if q.profileStmt != nil {
+		if cerr := q.profileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing profileStmt: %w", cerr)
+		}
+	}
+	if q.profileByPublicIDStmt != nil {
+		if cerr := q.profileByPublicIDStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing profileByPublicIDStmt: %w", cerr)
+		}
+	}
+	if q.profilesStmt != nil {
+		if cerr := q.profilesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing profilesStmt: %w", cerr)
+		}
+	}
+	if q.profilesByPublicIDStmt != nil {
+		if cerr := q.profilesByPublicIDStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing profilesByPublicIDStmt: %w", cerr)
+		}
+	}
+	if q.putSettingStmt != nil {
+		if cerr := q.putSettingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putSettingStmt: %w", cerr)
+		}
+	}
+	if q.receivingAccountStmt != nil {
+		if cerr := q.receivingAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing receivingAccountStmt: %w", cerr)
+		}
+	}
+	if q.receivingAccountsStmt != nil {
+		if cerr := q.receivingAccountsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing receivingAccountsStmt: %w", cerr)
+		}
+	}
+	if q.receivingAccountsByNumberStmt != nil {
+		if cerr := q.receivingAccountsByNumberStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing receivingAccountsByNumberStmt: %w", cerr)
+		}
+	}
+	if q.recordPullStmt != nil {
+		if cerr := q.recordPullStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing recordPullStmt: %w", cerr)
+		}
+	}
+	if q.refundByReferenceStmt != nil {
+		if cerr := q.refundByReferenceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing refundByReferenceStmt: %w", cerr)
+		}
+	}
+	if q.refundsStmt != nil {
+		if cerr := q.refundsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing refundsStmt: %w", cerr)
+		}
+	}
+	if q.releaseItemStmt != nil {
+		if cerr := q.releaseItemStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing releaseItemStmt: %w", cerr)
+		}
+	}
+	if q.replayItemStmt != nil {
+		if cerr := q.replayItemStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing replayItemStmt: %w", cerr)
+		}
+	}
+	if q.revokeAdminTokenStmt != nil {
+		if cerr := q.revokeAdminTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokeAdminTokenStmt: %w", cerr)
+		}
+	}
+	if q.revokeKeysStmt != nil {
+		if cerr := q.revokeKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokeKeysStmt: %w", cerr)
+		}
+	}
+	if q.searchCreditsStmt != nil {
+		if cerr := q.searchCreditsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing searchCreditsStmt: %w", cerr)
+		}
+	}
+	if q.searchItemsStmt != nil {
+		if cerr := q.searchItemsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing searchItemsStmt: %w", cerr)
+		}
+	}
+	if q.searchPaymentsStmt != nil {
+		if cerr := q.searchPaymentsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing searchPaymentsStmt: %w", cerr)
+		}
+	}
+	if q.settingStmt != nil {
+		if cerr := q.settingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing settingStmt: %w", cerr)
+		}
+	}
+	if q.takeTailStmt != nil {
+		if cerr := q.takeTailStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing takeTailStmt: %w", cerr)
+		}
+	}
+	if q.trialBalanceStmt != nil {
+		if cerr := q.trialBalanceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing trialBalanceStmt: %w", cerr)
+		}
+	}
+	if q.unappliedCreditsStmt != nil {
+		if cerr := q.unappliedCreditsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unappliedCreditsStmt: %w", cerr)
+		}
+	}
+	if q.updateCreditStmt != nil {
+		if cerr := q.updateCreditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateCreditStmt: %w", cerr)
+		}
+	}
+	if q.updateFeedStmt != nil {
+		if cerr := q.updateFeedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateFeedStmt: %w", cerr)
+		}
+	}
+	if q.updateMerchantStmt != nil {
+		if cerr := q.updateMerchantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateMerchantStmt: %w", cerr)
+		}
+	}
+	if q.updatePaymentStmt != nil {
+		if cerr := q.updatePaymentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updatePaymentStmt: %w", cerr)
+		}
+	}
+	if q.updateProfileStmt != nil {
+		if cerr := q.updateProfileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateProfileStmt: %w", cerr)
+		}
+	}
+	if q.virtualAccountOwnersStmt != nil {
+		if cerr := q.virtualAccountOwnersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing virtualAccountOwnersStmt: %w", cerr)
+		}
+	}
+	if q.waitingMessagesStmt != nil {
+		if cerr := q.waitingMessagesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing waitingMessagesStmt: %w", cerr)
+		}
+	}
+	return err
+}
+
+func (q *Queries) exec(ctx context.Context, stmt *sql.Stmt, query string, args ...interface{}) (sql.Result, error) {
+	switch {
+	case stmt != nil && q.tx != nil:
+		return q.tx.StmtContext(ctx, stmt).ExecContext(ctx, args...)
+	case stmt != nil:
+		return stmt.ExecContext(ctx, args...)
+	default:
+		return q.db.ExecContext(ctx, query, args...)
+	}
+}
+
+func (q *Queries) query(ctx context.Context, stmt *sql.Stmt, query string, args ...interface{}) (*sql.Rows, error) {
+	switch {
+	case stmt != nil && q.tx != nil:
+		return q.tx.StmtContext(ctx, stmt).QueryContext(ctx, args...)
+	case stmt != nil:
+		return stmt.QueryContext(ctx, args...)
+	default:
+		return q.db.QueryContext(ctx, query, args...)
+	}
+}
+
+func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, args ...interface{}) *sql.Row {
+	switch {
+	case stmt != nil && q.tx != nil:
+		return q.tx.StmtContext(ctx, stmt).QueryRowContext(ctx, args...)
+	case stmt != nil:
+		return stmt.QueryRowContext(ctx, args...)
+	default:
+		return q.db.QueryRowContext(ctx, query, args...)
+	}
+}
+
 type Queries struct {
-	db DBTX
+	db                            DBTX
+	tx                            *sql.Tx
+	addBalanceStmt                *sql.Stmt
+	addLimitUsageStmt             *sql.Stmt
+	addSettingStmt                *sql.Stmt
+	adminTokenByHashStmt          *sql.Stmt
+	adminTokensStmt               *sql.Stmt
+	appliedCreditsForUpdateStmt   *sql.Stmt
+	attemptsStmt                  *sql.Stmt
+	auditLogStmt                  *sql.Stmt
+	bumpLimitUsageStmt            *sql.Stmt
+	claimItemsStmt                *sql.Stmt
+	countDuePaymentsStmt          *sql.Stmt
+	creditStmt                    *sql.Stmt
+	creditByExternalIDStmt        *sql.Stmt
+	creditByPrintStmt             *sql.Stmt
+	creditForUpdateStmt           *sql.Stmt
+	creditsOfPaymentStmt          *sql.Stmt
+	enableReceivingAccountStmt    *sql.Stmt
+	eventStmt                     *sql.Stmt
+	eventsStmt                    *sql.Stmt
+	feedStmt                      *sql.Stmt
+	feedForUpdateStmt             *sql.Stmt
+	feedsStmt                     *sql.Stmt
+	finishAttemptStmt             *sql.Stmt
+	finishMessageStmt             *sql.Stmt
+	insertAdminTokenStmt          *sql.Stmt
+	insertAttemptStmt             *sql.Stmt
+	insertAuditStmt               *sql.Stmt
+	insertCreditStmt              *sql.Stmt
+	insertEntryStmt               *sql.Stmt
+	insertEventStmt               *sql.Stmt
+	insertFeedStmt                *sql.Stmt
+	insertItemStmt                *sql.Stmt
+	insertKeyStmt                 *sql.Stmt
+	insertMerchantStmt            *sql.Stmt
+	insertMessageStmt             *sql.Stmt
+	insertPaymentStmt             *sql.Stmt
+	insertPostingStmt             *sql.Stmt
+	insertProfileStmt             *sql.Stmt
+	insertReceivingAccountStmt    *sql.Stmt
+	insertRefundStmt              *sql.Stmt
+	itemStmt                      *sql.Stmt
+	itemsOfPaymentStmt            *sql.Stmt
+	journalStmt                   *sql.Stmt
+	keyByHashStmt                 *sql.Stmt
+	keysStmt                      *sql.Stmt
+	limitUsageForUpdateStmt       *sql.Stmt
+	lockDuePaymentsStmt           *sql.Stmt
+	lockPaymentStmt               *sql.Stmt
+	lockPaymentByCodeStmt         *sql.Stmt
+	merchantStmt                  *sql.Stmt
+	merchantForUpdateStmt         *sql.Stmt
+	merchantsStmt                 *sql.Stmt
+	messageStmt                   *sql.Stmt
+	outboxBacklogStmt             *sql.Stmt
+	paymentStmt                   *sql.Stmt
+	paymentByReferenceStmt        *sql.Stmt
+	paymentExistsStmt             *sql.Stmt
+	postingsStmt                  *sql.Stmt
+	profileStmt                   *sql.Stmt
+	profileByPublicIDStmt         *sql.Stmt
+	profilesStmt                  *sql.Stmt
+	profilesByPublicIDStmt        *sql.Stmt
+	putSettingStmt                *sql.Stmt
+	receivingAccountStmt          *sql.Stmt
+	receivingAccountsStmt         *sql.Stmt
+	receivingAccountsByNumberStmt *sql.Stmt
+	recordPullStmt                *sql.Stmt
+	refundByReferenceStmt         *sql.Stmt
+	refundsStmt                   *sql.Stmt
+	releaseItemStmt               *sql.Stmt
+	replayItemStmt                *sql.Stmt
+	revokeAdminTokenStmt          *sql.Stmt
+	revokeKeysStmt                *sql.Stmt
+	searchCreditsStmt             *sql.Stmt
+	searchItemsStmt               *sql.Stmt
+	searchPaymentsStmt            *sql.Stmt
+	settingStmt                   *sql.Stmt
+	takeTailStmt                  *sql.Stmt
+	trialBalanceStmt              *sql.Stmt
+	unappliedCreditsStmt          *sql.Stmt
+	updateCreditStmt              *sql.Stmt
+	updateFeedStmt                *sql.Stmt
+	updateMerchantStmt            *sql.Stmt
+	updatePaymentStmt             *sql.Stmt
+	updateProfileStmt             *sql.Stmt
+	virtualAccountOwnersStmt      *sql.Stmt
+	waitingMessagesStmt           *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db: tx,
+		db:                            tx,
+		tx:                            tx,
+		addBalanceStmt:                q.addBalanceStmt,
+		addLimitUsageStmt:             q.addLimitUsageStmt,
+		addSettingStmt:                q.addSettingStmt,
+		adminTokenByHashStmt:          q.adminTokenByHashStmt,
+		adminTokensStmt:               q.adminTokensStmt,
+		appliedCreditsForUpdateStmt:   q.appliedCreditsForUpdateStmt,
+		attemptsStmt:                  q.attemptsStmt,
+		auditLogStmt:                  q.auditLogStmt,
+		bumpLimitUsageStmt:            q.bumpLimitUsageStmt,
+		claimItemsStmt:                q.claimItemsStmt,
+		countDuePaymentsStmt:          q.countDuePaymentsStmt,
+		creditStmt:                    q.creditStmt,
+		creditByExternalIDStmt:        q.creditByExternalIDStmt,
+		creditByPrintStmt:             q.creditByPrintStmt,
+		creditForUpdateStmt:           q.creditForUpdateStmt,
+		creditsOfPaymentStmt:          q.creditsOfPaymentStmt,
+		enableReceivingAccountStmt:    q.enableReceivingAccountStmt,
+		eventStmt:                     q.eventStmt,
+		eventsStmt:                    q.eventsStmt,
+		feedStmt:                      q.feedStmt,
+		feedForUpdateStmt:             q.feedForUpdateStmt,
+		feedsStmt:                     q.feedsStmt,
+		finishAttemptStmt:             q.finishAttemptStmt,
+		finishMessageStmt:             q.finishMessageStmt,
+		insertAdminTokenStmt:          q.insertAdminTokenStmt,
+		insertAttemptStmt:             q.insertAttemptStmt,
+		insertAuditStmt:               q.insertAuditStmt,
+		insertCreditStmt:              q.insertCreditStmt,
+		insertEntryStmt:               q.insertEntryStmt,
+		insertEventStmt:               q.insertEventStmt,
+		insertFeedStmt:                q.insertFeedStmt,
+		insertItemStmt:                q.insertItemStmt,
+		insertKeyStmt:                 q.insertKeyStmt,
+		insertMerchantStmt:            q.insertMerchantStmt,
+		insertMessageStmt:             q.insertMessageStmt,
+		insertPaymentStmt:             q.insertPaymentStmt,
+		insertPostingStmt:             q.insertPostingStmt,
+		insertProfileStmt:             q.insertProfileStmt,
+		insertReceivingAccountStmt:    q.insertReceivingAccountStmt,
+		insertRefundStmt:              q.insertRefundStmt,
+		itemStmt:                      q.itemStmt,
+		itemsOfPaymentStmt:            q.itemsOfPaymentStmt,
+		journalStmt:                   q.journalStmt,
+		keyByHashStmt:                 q.keyByHashStmt,
+		keysStmt:                      q.keysStmt,
+		limitUsageForUpdateStmt:       q.limitUsageForUpdateStmt,
+		lockDuePaymentsStmt:           q.lockDuePaymentsStmt,
+		lockPaymentStmt:               q.lockPaymentStmt,
+		lockPaymentByCodeStmt:         q.lockPaymentByCodeStmt,
+		merchantStmt:                  q.merchantStmt,
+		merchantForUpdateStmt:         q.merchantForUpdateStmt,
+		merchantsStmt:                 q.merchantsStmt,
+		messageStmt:                   q.messageStmt,
+		outboxBacklogStmt:             q.outboxBacklogStmt,
+		paymentStmt:                   q.paymentStmt,
+		paymentByReferenceStmt:        q.paymentByReferenceStmt,
+		paymentExistsStmt:             q.paymentExistsStmt,
+		postingsStmt:                  q.postingsStmt,
+		profileStmt:                   q.profileStmt,
+		profileByPublicIDStmt:         q.profileByPublicIDStmt,
+		profilesStmt:                  q.profilesStmt,
+		profilesByPublicIDStmt:        q.profilesByPublicIDStmt,
+		putSettingStmt:                q.putSettingStmt,
+		receivingAccountStmt:          q.receivingAccountStmt,
+		receivingAccountsStmt:         q.receivingAccountsStmt,
+		receivingAccountsByNumberStmt: q.receivingAccountsByNumberStmt,
+		recordPullStmt:                q.recordPullStmt,
+		refundByReferenceStmt:         q.refundByReferenceStmt,
+		refundsStmt:                   q.refundsStmt,
+		releaseItemStmt:               q.releaseItemStmt,
+		replayItemStmt:                q.replayItemStmt,
+		revokeAdminTokenStmt:          q.revokeAdminTokenStmt,
+		revokeKeysStmt:                q.revokeKeysStmt,
+		searchCreditsStmt:             q.searchCreditsStmt,
+		searchItemsStmt:               q.searchItemsStmt,
+		searchPaymentsStmt:            q.searchPaymentsStmt,
+		settingStmt:                   q.settingStmt,
+		takeTailStmt:                  q.takeTailStmt,
+		trialBalanceStmt:              q.trialBalanceStmt,
+		unappliedCreditsStmt:          q.unappliedCreditsStmt,
+		updateCreditStmt:              q.updateCreditStmt,
+		updateFeedStmt:                q.updateFeedStmt,
+		updateMerchantStmt:            q.updateMerchantStmt,
+		updatePaymentStmt:             q.updatePaymentStmt,
+		updateProfileStmt:             q.updateProfileStmt,
+		virtualAccountOwnersStmt:      q.virtualAccountOwnersStmt,
+		waitingMessagesStmt:           q.waitingMessagesStmt,
 	}
 }

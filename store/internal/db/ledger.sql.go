@@ -9,8 +9,24 @@ import (
 	"context"
 )
 
+const addBalance = `-- name: AddBalance :exec
+INSERT INTO ledger_balances (account, debit, credit) VALUES ($1, $2, $3)
+ON CONFLICT (account) DO UPDATE SET debit = ledger_balances.debit + excluded.debit, credit = ledger_balances.credit + excluded.credit
+`
+
+type AddBalanceParams struct {
+	Account string
+	Debit   int64
+	Credit  int64
+}
+
+func (q *Queries) AddBalance(ctx context.Context, arg AddBalanceParams) error {
+	_, err := q.exec(ctx, q.addBalanceStmt, addBalance, arg.Account, arg.Debit, arg.Credit)
+	return err
+}
+
 const insertEntry = `-- name: InsertEntry :exec
-INSERT INTO ledger_entries (id, kind, payment_id, credit_id, actor, reason, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO ledger_entries (id, kind, payment_id, credit_id, actor, reason, at, folded) VALUES ($1, $2, $3, $4, $5, $6, $7, FALSE)
 `
 
 type InsertEntryParams struct {
@@ -24,7 +40,7 @@ type InsertEntryParams struct {
 }
 
 func (q *Queries) InsertEntry(ctx context.Context, arg InsertEntryParams) error {
-	_, err := q.db.ExecContext(ctx, insertEntry,
+	_, err := q.exec(ctx, q.insertEntryStmt, insertEntry,
 		arg.ID,
 		arg.Kind,
 		arg.PaymentID,
@@ -48,7 +64,7 @@ type InsertPostingParams struct {
 }
 
 func (q *Queries) InsertPosting(ctx context.Context, arg InsertPostingParams) error {
-	_, err := q.db.ExecContext(ctx, insertPosting,
+	_, err := q.exec(ctx, q.insertPostingStmt, insertPosting,
 		arg.EntryID,
 		arg.Line,
 		arg.Account,
@@ -77,7 +93,7 @@ type JournalRow struct {
 }
 
 func (q *Queries) Journal(ctx context.Context, paymentID string) ([]JournalRow, error) {
-	rows, err := q.db.QueryContext(ctx, journal, paymentID)
+	rows, err := q.query(ctx, q.journalStmt, journal, paymentID)
 	if err != nil {
 		return nil, err
 	}
@@ -110,10 +126,79 @@ func (q *Queries) Journal(ctx context.Context, paymentID string) ([]JournalRow, 
 	return items, nil
 }
 
+const postings = `-- name: Postings :many
+SELECT account, amount FROM ledger_postings WHERE entry_id = $1 ORDER BY line
+`
+
+type PostingsRow struct {
+	Account string
+	Amount  int64
+}
+
+func (q *Queries) Postings(ctx context.Context, entryID string) ([]PostingsRow, error) {
+	rows, err := q.query(ctx, q.postingsStmt, postings, entryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PostingsRow
+	for rows.Next() {
+		var i PostingsRow
+		if err := rows.Scan(&i.Account, &i.Amount); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const takeTail = `-- name: TakeTail :many
+WITH tail AS MATERIALIZED (
+    SELECT t.id FROM ledger_entries t WHERE NOT t.folded ORDER BY t.id LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+UPDATE ledger_entries SET folded = TRUE WHERE id IN (SELECT tail.id FROM tail)
+RETURNING id
+`
+
+func (q *Queries) TakeTail(ctx context.Context, page int32) ([]string, error) {
+	rows, err := q.query(ctx, q.takeTailStmt, takeTail, page)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const trialBalance = `-- name: TrialBalance :many
-SELECT account, CAST(COALESCE(SUM(CASE WHEN amount > 0 THEN amount ELSE 0 END), 0) AS BIGINT) AS debit,
-    CAST(COALESCE(SUM(CASE WHEN amount < 0 THEN -amount ELSE 0 END), 0) AS BIGINT) AS credit
-FROM ledger_postings GROUP BY account ORDER BY account
+SELECT account, CAST(SUM(debit) AS BIGINT) AS debit, CAST(SUM(credit) AS BIGINT) AS credit
+FROM (
+    SELECT b.account, b.debit, b.credit FROM ledger_balances b
+    UNION ALL
+    SELECT p.account, CASE WHEN p.amount > 0 THEN p.amount ELSE 0 END AS debit, CASE WHEN p.amount < 0 THEN -p.amount ELSE 0 END AS credit
+    FROM ledger_entries e JOIN ledger_postings p ON p.entry_id = e.id
+    WHERE NOT e.folded
+) AS lines
+GROUP BY account ORDER BY account
 `
 
 type TrialBalanceRow struct {
@@ -123,7 +208,7 @@ type TrialBalanceRow struct {
 }
 
 func (q *Queries) TrialBalance(ctx context.Context) ([]TrialBalanceRow, error) {
-	rows, err := q.db.QueryContext(ctx, trialBalance)
+	rows, err := q.query(ctx, q.trialBalanceStmt, trialBalance)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ type AddSettingParams struct {
 }
 
 func (q *Queries) AddSetting(ctx context.Context, arg AddSettingParams) error {
-	_, err := q.db.ExecContext(ctx, addSetting, arg.Name, arg.Value)
+	_, err := q.exec(ctx, q.addSettingStmt, addSetting, arg.Name, arg.Value)
 	return err
 }
 
@@ -28,7 +28,7 @@ SELECT id, name, hash, created_at, revoked_at FROM admin_tokens WHERE hash = $1
 `
 
 func (q *Queries) AdminTokenByHash(ctx context.Context, hash string) (AdminToken, error) {
-	row := q.db.QueryRowContext(ctx, adminTokenByHash, hash)
+	row := q.queryRow(ctx, q.adminTokenByHashStmt, adminTokenByHash, hash)
 	var i AdminToken
 	err := row.Scan(
 		&i.ID,
@@ -45,7 +45,7 @@ SELECT id, name, hash, created_at, revoked_at FROM admin_tokens ORDER BY id
 `
 
 func (q *Queries) AdminTokens(ctx context.Context) ([]AdminToken, error) {
-	rows, err := q.db.QueryContext(ctx, adminTokens)
+	rows, err := q.query(ctx, q.adminTokensStmt, adminTokens)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ type AuditLogParams struct {
 }
 
 func (q *Queries) AuditLog(ctx context.Context, arg AuditLogParams) ([]AuditLog, error) {
-	rows, err := q.db.QueryContext(ctx, auditLog, arg.BeforeID, arg.Page)
+	rows, err := q.query(ctx, q.auditLogStmt, auditLog, arg.BeforeID, arg.Page)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ type EnableReceivingAccountParams struct {
 }
 
 func (q *Queries) EnableReceivingAccount(ctx context.Context, arg EnableReceivingAccountParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, enableReceivingAccount, arg.ID, arg.Enabled)
+	result, err := q.exec(ctx, q.enableReceivingAccountStmt, enableReceivingAccount, arg.ID, arg.Enabled)
 	if err != nil {
 		return 0, err
 	}
@@ -144,7 +144,7 @@ type InsertAdminTokenParams struct {
 }
 
 func (q *Queries) InsertAdminToken(ctx context.Context, arg InsertAdminTokenParams) error {
-	_, err := q.db.ExecContext(ctx, insertAdminToken,
+	_, err := q.exec(ctx, q.insertAdminTokenStmt, insertAdminToken,
 		arg.ID,
 		arg.Name,
 		arg.Hash,
@@ -170,7 +170,7 @@ type InsertAuditParams struct {
 }
 
 func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error {
-	_, err := q.db.ExecContext(ctx, insertAudit,
+	_, err := q.exec(ctx, q.insertAuditStmt, insertAudit,
 		arg.ID,
 		arg.At,
 		arg.Actor,
@@ -200,7 +200,7 @@ type InsertKeyParams struct {
 }
 
 func (q *Queries) InsertKey(ctx context.Context, arg InsertKeyParams) error {
-	_, err := q.db.ExecContext(ctx, insertKey,
+	_, err := q.exec(ctx, q.insertKeyStmt, insertKey,
 		arg.ID,
 		arg.MerchantID,
 		arg.Dialect,
@@ -232,7 +232,7 @@ type InsertMerchantParams struct {
 }
 
 func (q *Queries) InsertMerchant(ctx context.Context, arg InsertMerchantParams) error {
-	_, err := q.db.ExecContext(ctx, insertMerchant,
+	_, err := q.exec(ctx, q.insertMerchantStmt, insertMerchant,
 		arg.ID,
 		arg.Kind,
 		arg.Name,
@@ -263,7 +263,7 @@ type InsertProfileParams struct {
 }
 
 func (q *Queries) InsertProfile(ctx context.Context, arg InsertProfileParams) error {
-	_, err := q.db.ExecContext(ctx, insertProfile,
+	_, err := q.exec(ctx, q.insertProfileStmt, insertProfile,
 		arg.MerchantID,
 		arg.Dialect,
 		arg.PublicID,
@@ -293,7 +293,7 @@ type InsertReceivingAccountParams struct {
 }
 
 func (q *Queries) InsertReceivingAccount(ctx context.Context, arg InsertReceivingAccountParams) error {
-	_, err := q.db.ExecContext(ctx, insertReceivingAccount,
+	_, err := q.exec(ctx, q.insertReceivingAccountStmt, insertReceivingAccount,
 		arg.ID,
 		arg.MerchantID,
 		arg.Bin,
@@ -317,7 +317,7 @@ type KeyByHashParams struct {
 }
 
 func (q *Queries) KeyByHash(ctx context.Context, arg KeyByHashParams) (ApiKey, error) {
-	row := q.db.QueryRowContext(ctx, keyByHash, arg.KeyHash, arg.Dialect)
+	row := q.queryRow(ctx, q.keyByHashStmt, keyByHash, arg.KeyHash, arg.Dialect)
 	var i ApiKey
 	err := row.Scan(
 		&i.ID,
@@ -337,7 +337,7 @@ SELECT id, merchant_id, dialect, key_hash, secret_hash, hint, created_at, revoke
 `
 
 func (q *Queries) Keys(ctx context.Context, merchantID string) ([]ApiKey, error) {
-	rows, err := q.db.QueryContext(ctx, keys, merchantID)
+	rows, err := q.query(ctx, q.keysStmt, keys, merchantID)
 	if err != nil {
 		return nil, err
 	}
@@ -373,7 +373,7 @@ SELECT id, kind, name, state, min_amount, max_amount, daily_limit, created_at, u
 `
 
 func (q *Queries) Merchant(ctx context.Context, id string) (Merchant, error) {
-	row := q.db.QueryRowContext(ctx, merchant, id)
+	row := q.queryRow(ctx, q.merchantStmt, merchant, id)
 	var i Merchant
 	err := row.Scan(
 		&i.ID,
@@ -395,7 +395,7 @@ SELECT id, kind, name, state, min_amount, max_amount, daily_limit, created_at, u
 `
 
 func (q *Queries) MerchantForUpdate(ctx context.Context, id string) (Merchant, error) {
-	row := q.db.QueryRowContext(ctx, merchantForUpdate, id)
+	row := q.queryRow(ctx, q.merchantForUpdateStmt, merchantForUpdate, id)
 	var i Merchant
 	err := row.Scan(
 		&i.ID,
@@ -422,7 +422,7 @@ type MerchantsParams struct {
 }
 
 func (q *Queries) Merchants(ctx context.Context, arg MerchantsParams) ([]Merchant, error) {
-	rows, err := q.db.QueryContext(ctx, merchants, arg.After, arg.Page)
+	rows, err := q.query(ctx, q.merchantsStmt, merchants, arg.After, arg.Page)
 	if err != nil {
 		return nil, err
 	}
@@ -465,7 +465,7 @@ type ProfileParams struct {
 }
 
 func (q *Queries) Profile(ctx context.Context, arg ProfileParams) (Profile, error) {
-	row := q.db.QueryRowContext(ctx, profile, arg.MerchantID, arg.Dialect)
+	row := q.queryRow(ctx, q.profileStmt, profile, arg.MerchantID, arg.Dialect)
 	var i Profile
 	err := row.Scan(
 		&i.MerchantID,
@@ -489,7 +489,7 @@ type ProfileByPublicIDParams struct {
 }
 
 func (q *Queries) ProfileByPublicID(ctx context.Context, arg ProfileByPublicIDParams) (Profile, error) {
-	row := q.db.QueryRowContext(ctx, profileByPublicID, arg.PublicID, arg.Dialect)
+	row := q.queryRow(ctx, q.profileByPublicIDStmt, profileByPublicID, arg.PublicID, arg.Dialect)
 	var i Profile
 	err := row.Scan(
 		&i.MerchantID,
@@ -508,7 +508,7 @@ SELECT merchant_id, dialect, public_id, notify_url, success_url, cancel_url, not
 `
 
 func (q *Queries) Profiles(ctx context.Context, merchantID string) ([]Profile, error) {
-	rows, err := q.db.QueryContext(ctx, profiles, merchantID)
+	rows, err := q.query(ctx, q.profilesStmt, profiles, merchantID)
 	if err != nil {
 		return nil, err
 	}
@@ -543,7 +543,7 @@ SELECT merchant_id, dialect, public_id, notify_url, success_url, cancel_url, not
 `
 
 func (q *Queries) ProfilesByPublicID(ctx context.Context, publicID string) ([]Profile, error) {
-	rows, err := q.db.QueryContext(ctx, profilesByPublicID, publicID)
+	rows, err := q.query(ctx, q.profilesByPublicIDStmt, profilesByPublicID, publicID)
 	if err != nil {
 		return nil, err
 	}
@@ -583,7 +583,7 @@ type PutSettingParams struct {
 }
 
 func (q *Queries) PutSetting(ctx context.Context, arg PutSettingParams) error {
-	_, err := q.db.ExecContext(ctx, putSetting, arg.Name, arg.Value)
+	_, err := q.exec(ctx, q.putSettingStmt, putSetting, arg.Name, arg.Value)
 	return err
 }
 
@@ -592,7 +592,7 @@ SELECT id, merchant_id, bin, number, holder, recognise, prefix, enabled, created
 `
 
 func (q *Queries) ReceivingAccount(ctx context.Context, id string) (ReceivingAccount, error) {
-	row := q.db.QueryRowContext(ctx, receivingAccount, id)
+	row := q.queryRow(ctx, q.receivingAccountStmt, receivingAccount, id)
 	var i ReceivingAccount
 	err := row.Scan(
 		&i.ID,
@@ -613,7 +613,7 @@ SELECT id, merchant_id, bin, number, holder, recognise, prefix, enabled, created
 `
 
 func (q *Queries) ReceivingAccounts(ctx context.Context, merchantID string) ([]ReceivingAccount, error) {
-	rows, err := q.db.QueryContext(ctx, receivingAccounts, merchantID)
+	rows, err := q.query(ctx, q.receivingAccountsStmt, receivingAccounts, merchantID)
 	if err != nil {
 		return nil, err
 	}
@@ -650,7 +650,7 @@ SELECT id, merchant_id, bin, number, holder, recognise, prefix, enabled, created
 `
 
 func (q *Queries) ReceivingAccountsByNumber(ctx context.Context, number string) ([]ReceivingAccount, error) {
-	rows, err := q.db.QueryContext(ctx, receivingAccountsByNumber, number)
+	rows, err := q.query(ctx, q.receivingAccountsByNumberStmt, receivingAccountsByNumber, number)
 	if err != nil {
 		return nil, err
 	}
@@ -692,7 +692,7 @@ type RevokeAdminTokenParams struct {
 }
 
 func (q *Queries) RevokeAdminToken(ctx context.Context, arg RevokeAdminTokenParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, revokeAdminToken, arg.ID, arg.RevokedAt)
+	result, err := q.exec(ctx, q.revokeAdminTokenStmt, revokeAdminToken, arg.ID, arg.RevokedAt)
 	if err != nil {
 		return 0, err
 	}
@@ -712,7 +712,7 @@ type RevokeKeysParams struct {
 }
 
 func (q *Queries) RevokeKeys(ctx context.Context, arg RevokeKeysParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, revokeKeys,
+	result, err := q.exec(ctx, q.revokeKeysStmt, revokeKeys,
 		arg.RevokedAt,
 		arg.MerchantID,
 		arg.Dialect,
@@ -729,7 +729,7 @@ SELECT value FROM settings WHERE name = $1
 `
 
 func (q *Queries) Setting(ctx context.Context, name string) (string, error) {
-	row := q.db.QueryRowContext(ctx, setting, name)
+	row := q.queryRow(ctx, q.settingStmt, setting, name)
 	var value string
 	err := row.Scan(&value)
 	return value, err
@@ -752,7 +752,7 @@ type UpdateMerchantParams struct {
 }
 
 func (q *Queries) UpdateMerchant(ctx context.Context, arg UpdateMerchantParams) error {
-	_, err := q.db.ExecContext(ctx, updateMerchant,
+	_, err := q.exec(ctx, q.updateMerchantStmt, updateMerchant,
 		arg.ID,
 		arg.Name,
 		arg.State,
@@ -780,7 +780,7 @@ type UpdateProfileParams struct {
 }
 
 func (q *Queries) UpdateProfile(ctx context.Context, arg UpdateProfileParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, updateProfile,
+	result, err := q.exec(ctx, q.updateProfileStmt, updateProfile,
 		arg.MerchantID,
 		arg.Dialect,
 		arg.NotifyUrl,
@@ -799,7 +799,7 @@ SELECT id, merchant_id, bin, number, holder, recognise, prefix, enabled, created
 `
 
 func (q *Queries) VirtualAccountOwners(ctx context.Context) ([]ReceivingAccount, error) {
-	rows, err := q.db.QueryContext(ctx, virtualAccountOwners)
+	rows, err := q.query(ctx, q.virtualAccountOwnersStmt, virtualAccountOwners)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ SELECT item_id, number, at, duration, request_id, status, error, answer FROM out
 `
 
 func (q *Queries) Attempts(ctx context.Context, itemID string) ([]OutboxAttempt, error) {
-	rows, err := q.db.QueryContext(ctx, attempts, itemID)
+	rows, err := q.query(ctx, q.attemptsStmt, attempts, itemID)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ type ClaimItemsParams struct {
 // MATERIALIZED: PostgreSQL may run a plain subquery more than once, and each run
 // would lock other rows, more than the limit.
 func (q *Queries) ClaimItems(ctx context.Context, arg ClaimItemsParams) ([]OutboxItem, error) {
-	rows, err := q.db.QueryContext(ctx, claimItems,
+	rows, err := q.query(ctx, q.claimItemsStmt, claimItems,
 		arg.Lease,
 		arg.LeaseUntil,
 		arg.Now,
@@ -130,7 +130,7 @@ type FinishAttemptParams struct {
 
 // attempts: a worker that lost its lease and got it anew does not record what it did under the old one.
 func (q *Queries) FinishAttempt(ctx context.Context, arg FinishAttemptParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, finishAttempt,
+	result, err := q.exec(ctx, q.finishAttemptStmt, finishAttempt,
 		arg.ID,
 		arg.Lease,
 		arg.State,
@@ -163,7 +163,7 @@ type InsertAttemptParams struct {
 }
 
 func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) error {
-	_, err := q.db.ExecContext(ctx, insertAttempt,
+	_, err := q.exec(ctx, q.insertAttemptStmt, insertAttempt,
 		arg.ItemID,
 		arg.Number,
 		arg.At,
@@ -204,7 +204,7 @@ type InsertItemParams struct {
 }
 
 func (q *Queries) InsertItem(ctx context.Context, arg InsertItemParams) error {
-	_, err := q.db.ExecContext(ctx, insertItem,
+	_, err := q.exec(ctx, q.insertItemStmt, insertItem,
 		arg.ID,
 		arg.Kind,
 		arg.PaymentID,
@@ -232,7 +232,7 @@ SELECT id, kind, payment_id, version, merchant_id, dialect, target, lane, state,
 `
 
 func (q *Queries) Item(ctx context.Context, id string) (OutboxItem, error) {
-	row := q.db.QueryRowContext(ctx, item, id)
+	row := q.queryRow(ctx, q.itemStmt, item, id)
 	var i OutboxItem
 	err := row.Scan(
 		&i.ID,
@@ -262,7 +262,7 @@ SELECT id, kind, payment_id, version, merchant_id, dialect, target, lane, state,
 `
 
 func (q *Queries) ItemsOfPayment(ctx context.Context, paymentID string) ([]OutboxItem, error) {
-	rows, err := q.db.QueryContext(ctx, itemsOfPayment, paymentID)
+	rows, err := q.query(ctx, q.itemsOfPaymentStmt, itemsOfPayment, paymentID)
 	if err != nil {
 		return nil, err
 	}
@@ -313,7 +313,7 @@ type OutboxBacklogRow struct {
 }
 
 func (q *Queries) OutboxBacklog(ctx context.Context) (OutboxBacklogRow, error) {
-	row := q.db.QueryRowContext(ctx, outboxBacklog)
+	row := q.queryRow(ctx, q.outboxBacklogStmt, outboxBacklog)
 	var i OutboxBacklogRow
 	err := row.Scan(&i.Pending, &i.Oldest)
 	return i, err
@@ -330,7 +330,7 @@ type ReleaseItemParams struct {
 }
 
 func (q *Queries) ReleaseItem(ctx context.Context, arg ReleaseItemParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, releaseItem, arg.ID, arg.Lease, arg.DueAt)
+	result, err := q.exec(ctx, q.releaseItemStmt, releaseItem, arg.ID, arg.Lease, arg.DueAt)
 	if err != nil {
 		return 0, err
 	}
@@ -347,7 +347,7 @@ type ReplayItemParams struct {
 }
 
 func (q *Queries) ReplayItem(ctx context.Context, arg ReplayItemParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, replayItem, arg.ID, arg.DueAt)
+	result, err := q.exec(ctx, q.replayItemStmt, replayItem, arg.ID, arg.DueAt)
 	if err != nil {
 		return 0, err
 	}
@@ -370,7 +370,7 @@ type SearchItemsParams struct {
 }
 
 func (q *Queries) SearchItems(ctx context.Context, arg SearchItemsParams) ([]OutboxItem, error) {
-	rows, err := q.db.QueryContext(ctx, searchItems,
+	rows, err := q.query(ctx, q.searchItemsStmt, searchItems,
 		arg.BeforeID,
 		arg.MerchantID,
 		arg.State,

@@ -19,7 +19,7 @@ type AddLimitUsageParams struct {
 }
 
 func (q *Queries) AddLimitUsage(ctx context.Context, arg AddLimitUsageParams) error {
-	_, err := q.db.ExecContext(ctx, addLimitUsage, arg.MerchantID, arg.Day)
+	_, err := q.exec(ctx, q.addLimitUsageStmt, addLimitUsage, arg.MerchantID, arg.Day)
 	return err
 }
 
@@ -34,7 +34,7 @@ type BumpLimitUsageParams struct {
 }
 
 func (q *Queries) BumpLimitUsage(ctx context.Context, arg BumpLimitUsageParams) error {
-	_, err := q.db.ExecContext(ctx, bumpLimitUsage, arg.Amount, arg.MerchantID, arg.Day)
+	_, err := q.exec(ctx, q.bumpLimitUsageStmt, bumpLimitUsage, arg.Amount, arg.MerchantID, arg.Day)
 	return err
 }
 
@@ -43,7 +43,7 @@ SELECT COUNT(*) FROM (SELECT id FROM payments WHERE state = 'open' AND due_at <=
 `
 
 func (q *Queries) CountDuePayments(ctx context.Context, due int64) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countDuePayments, due)
+	row := q.queryRow(ctx, q.countDuePaymentsStmt, countDuePayments, due)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -59,7 +59,7 @@ type EventParams struct {
 }
 
 func (q *Queries) Event(ctx context.Context, arg EventParams) (PaymentEvent, error) {
-	row := q.db.QueryRowContext(ctx, event, arg.PaymentID, arg.Version)
+	row := q.queryRow(ctx, q.eventStmt, event, arg.PaymentID, arg.Version)
 	var i PaymentEvent
 	err := row.Scan(
 		&i.PaymentID,
@@ -85,7 +85,7 @@ SELECT payment_id, version, act, from_state, to_state, at, actor, reason, credit
 `
 
 func (q *Queries) Events(ctx context.Context, paymentID string) ([]PaymentEvent, error) {
-	rows, err := q.db.QueryContext(ctx, events, paymentID)
+	rows, err := q.query(ctx, q.eventsStmt, events, paymentID)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ type InsertEventParams struct {
 }
 
 func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error {
-	_, err := q.db.ExecContext(ctx, insertEvent,
+	_, err := q.exec(ctx, q.insertEventStmt, insertEvent,
 		arg.PaymentID,
 		arg.Version,
 		arg.Act,
@@ -200,7 +200,7 @@ type InsertPaymentParams struct {
 }
 
 func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, insertPayment,
+	result, err := q.exec(ctx, q.insertPaymentStmt, insertPayment,
 		arg.ID,
 		arg.MerchantID,
 		arg.PlatformID,
@@ -248,7 +248,7 @@ type InsertRefundParams struct {
 }
 
 func (q *Queries) InsertRefund(ctx context.Context, arg InsertRefundParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, insertRefund,
+	result, err := q.exec(ctx, q.insertRefundStmt, insertRefund,
 		arg.ID,
 		arg.PaymentID,
 		arg.Reference,
@@ -273,7 +273,7 @@ type LimitUsageForUpdateParams struct {
 }
 
 func (q *Queries) LimitUsageForUpdate(ctx context.Context, arg LimitUsageForUpdateParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, limitUsageForUpdate, arg.MerchantID, arg.Day)
+	row := q.queryRow(ctx, q.limitUsageForUpdateStmt, limitUsageForUpdate, arg.MerchantID, arg.Day)
 	var used int64
 	err := row.Scan(&used)
 	return used, err
@@ -289,7 +289,7 @@ type LockDuePaymentsParams struct {
 }
 
 func (q *Queries) LockDuePayments(ctx context.Context, arg LockDuePaymentsParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, lockDuePayments, arg.Due, arg.Page)
+	rows, err := q.query(ctx, q.lockDuePaymentsStmt, lockDuePayments, arg.Due, arg.Page)
 	if err != nil {
 		return nil, err
 	}
@@ -316,7 +316,7 @@ SELECT id FROM payments WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) LockPayment(ctx context.Context, id string) (string, error) {
-	row := q.db.QueryRowContext(ctx, lockPayment, id)
+	row := q.queryRow(ctx, q.lockPaymentStmt, lockPayment, id)
 	var id_2 string
 	err := row.Scan(&id_2)
 	return id_2, err
@@ -327,7 +327,7 @@ SELECT id FROM payments WHERE match_code = $1 AND match_code <> '' FOR UPDATE
 `
 
 func (q *Queries) LockPaymentByCode(ctx context.Context, matchCode string) (string, error) {
-	row := q.db.QueryRowContext(ctx, lockPaymentByCode, matchCode)
+	row := q.queryRow(ctx, q.lockPaymentByCodeStmt, lockPaymentByCode, matchCode)
 	var id string
 	err := row.Scan(&id)
 	return id, err
@@ -356,7 +356,7 @@ type PaymentRow struct {
 // A loaded payment comes with its receiving account and the address that its
 // notices go to when it names none itself: the platform's, else the merchant's.
 func (q *Queries) Payment(ctx context.Context, id string) (PaymentRow, error) {
-	row := q.db.QueryRowContext(ctx, payment, id)
+	row := q.queryRow(ctx, q.paymentStmt, payment, id)
 	var i PaymentRow
 	err := row.Scan(
 		&i.Payment.ID,
@@ -420,7 +420,7 @@ type PaymentByReferenceRow struct {
 }
 
 func (q *Queries) PaymentByReference(ctx context.Context, arg PaymentByReferenceParams) (PaymentByReferenceRow, error) {
-	row := q.db.QueryRowContext(ctx, paymentByReference, arg.MerchantID, arg.Dialect, arg.Reference)
+	row := q.queryRow(ctx, q.paymentByReferenceStmt, paymentByReference, arg.MerchantID, arg.Dialect, arg.Reference)
 	var i PaymentByReferenceRow
 	err := row.Scan(
 		&i.Payment.ID,
@@ -469,7 +469,7 @@ type PaymentExistsParams struct {
 }
 
 func (q *Queries) PaymentExists(ctx context.Context, arg PaymentExistsParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, paymentExists, arg.MerchantID, arg.Dialect, arg.Reference)
+	row := q.queryRow(ctx, q.paymentExistsStmt, paymentExists, arg.MerchantID, arg.Dialect, arg.Reference)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -485,7 +485,7 @@ type RefundByReferenceParams struct {
 }
 
 func (q *Queries) RefundByReference(ctx context.Context, arg RefundByReferenceParams) (Refund, error) {
-	row := q.db.QueryRowContext(ctx, refundByReference, arg.PaymentID, arg.Reference)
+	row := q.queryRow(ctx, q.refundByReferenceStmt, refundByReference, arg.PaymentID, arg.Reference)
 	var i Refund
 	err := row.Scan(
 		&i.ID,
@@ -504,7 +504,7 @@ SELECT id, payment_id, reference, amount, state, created_at, completed_at FROM r
 `
 
 func (q *Queries) Refunds(ctx context.Context, paymentID string) ([]Refund, error) {
-	rows, err := q.db.QueryContext(ctx, refunds, paymentID)
+	rows, err := q.query(ctx, q.refundsStmt, refunds, paymentID)
 	if err != nil {
 		return nil, err
 	}
@@ -569,7 +569,7 @@ type SearchPaymentsRow struct {
 }
 
 func (q *Queries) SearchPayments(ctx context.Context, arg SearchPaymentsParams) ([]SearchPaymentsRow, error) {
-	rows, err := q.db.QueryContext(ctx, searchPayments,
+	rows, err := q.query(ctx, q.searchPaymentsStmt, searchPayments,
 		arg.BeforeID,
 		arg.FromID,
 		arg.MerchantID,
@@ -649,7 +649,7 @@ type UpdatePaymentParams struct {
 }
 
 func (q *Queries) UpdatePayment(ctx context.Context, arg UpdatePaymentParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, updatePayment,
+	result, err := q.exec(ctx, q.updatePaymentStmt, updatePayment,
 		arg.ID,
 		arg.Version,
 		arg.Received,
