@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/thungan/thungan/admin"
+	"github.com/thungan/thungan/checkout"
+	"github.com/thungan/thungan/core"
+	"github.com/thungan/thungan/dialect"
+	"github.com/thungan/thungan/dialect/paykit"
+	"github.com/thungan/thungan/internal/clock"
+	"github.com/thungan/thungan/internal/guard"
+	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/internal/id"
+	"github.com/thungan/thungan/internal/meter"
+	"github.com/thungan/thungan/internal/vault"
+	"github.com/thungan/thungan/notify"
+	"github.com/thungan/thungan/outbox"
+	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/rail/bankfeed"
+	"github.com/thungan/thungan/store"
+	"github.com/thungan/thungan/web"
+)
+
+// options are what serve and dev set differently.
+type options struct {
+	store       *store.Store
+	keys        *vault.Keyring
+	clock       clock.Clock
+	log         *slog.Logger
+	publicURL   string
+	proxies     []netip.Prefix
+	errorStatus paykit.ErrorStatus
+	pull        time.Duration // between pulls of bank transactions
+	ipnNetworks []netip.Prefix
+	ipnPorts    []uint16
+	takeover    time.Duration // after which another node sends what a dead one held; 0 is the outbox's own
+	loopback    bool          // IPN receivers on this machine are allowed
+	openMetrics bool          // /metrics needs no token
+	dataFolder  string        // whose disk is watched, "" for none
+}
+
+// gateway is the whole program but for its listener: handlers and workers over
+// one store.
+type gateway struct {
+	options
+	core    *core.Core
+	meter   *meter.Meter
+	intake  *bankfeed.Intake
+	runner  *outbox.Runner
+	client  *guard.Client
+	mux     *http.ServeMux
+	handler http.Handler
+}
+
+func newGateway(o options) (*gateway, error) {
+	g := &gateway{options: o, meter: meter.New(meter.Build{Version: version})}
+	o.store.Observe(g.meter.Commit)
+	ids := id.NewSource(rand.Reader, o.clock)
+	g.core = core.New(core.Config{
+		Store: o.store, Clock: o.clock, IDs: ids, Vault: o.keys, Dialects: []dialect.Dialect{paykit.Dialect{}}, PublicURL: o.publicURL, Log: o.log,
+		Observe: func(verb string, outcome payment.Code, took time.Duration) { g.meter.Verb(verb, string(outcome), took) },
+	})
+	g.client = guard.New(guard.Options{AllowLoopback: o.loopback, AllowNets: o.ipnNetworks, AllowPorts: o.ipnPorts, UserAgent: "Thungan/" + version})
+	g.intake = bankfeed.New(bankfeed.Config{
+		Core: g.core, Clock: o.clock, Log: o.log, Meter: g.meter, TrustedProxies: o.proxies, Interval: o.pull,
+		Get: bankfeed.NewGet(guard.Options{AllowLoopback: o.loopback, UserAgent: "Thungan/" + version}),
+	})
+	sender := &notify.Sender{Core: g.core, Client: g.client, Clock: o.clock, IDs: ids, Log: o.log}
+	g.runner = outbox.New(outbox.Config{
+		Store: o.store, Clock: o.clock, Node: node(ids), Handlers: map[string]outbox.Handler{core.KindNotice: sender}, Wake: g.core.Wake(), Log: o.log,
+		Limits:  outbox.Limits{Lease: o.takeover},
+		Observe: func(_ store.Item, r outbox.Result) { g.meter.Delivery(deliveryOutcome(r), r.Attempt.Duration) },
+	})
+	if err := g.route(ids); err != nil {
+		return nil, err
+	}
+	return g, g.gauges()
+}
+
+// node names this run of this process; the outbox's leases carry it.
+func node(ids *id.Source) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "node"
+	}
+	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), ids.New())
+}
+
+func deliveryOutcome(r outbox.Result) string {
+	switch {
+	case r.Done:
+		return "ok"
+	case r.GiveUp:
+		return "given_up"
+	}
+	return "failed"
+}
+
+// route mounts everything. Each dialect has a subtree of its own, so that wrong
+// paths and methods below it are answered in its form.
+func (g *gateway) route(ids *id.Source) error {
+	pages, err := checkout.New(checkout.Config{Core: g.core, Clock: g.clock, Log: g.log})
+	if err != nil {
+		return err
+	}
+	wire := paykit.New(paykit.Config{Core: g.core, Clock: g.clock, Log: g.log, ErrorStatus: g.errorStatus, TrustedProxies: g.proxies})
+	g.mux = http.NewServeMux()
+	for _, prefix := range []string{"/v1", "/v1/", "/v2", "/v2/"} {
+		g.mux.Handle(prefix, wire)
+	}
+	g.mux.Handle("/merchant/", pages)
+	g.mux.Handle("/assets/", web.Assets())
+	g.mux.Handle(bankfeed.Prefix, g.intake)
+	api := admin.New(admin.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies, CheckFeed: bankfeed.CheckFeed})
+	g.mux.Handle(admin.Prefix, api)
+	g.mux.Handle(admin.Prefix+"/", api)
+	g.mux.HandleFunc("GET /healthz", g.healthz)
+	g.mux.HandleFunc("GET /readyz", g.readyz)
+	g.mux.HandleFunc("GET /metrics", g.metrics)
+
+	observe := func(d httpx.Done) { g.meter.HTTP(surface(d.Route), d.Status, d.Duration) }
+	h := httpx.Recover(g.log, nil)(g.mux)
+	h = httpx.Log(g.log, observe)(h)
+	g.handler = httpx.RequestID(ids.New)(h)
+	return nil
+}
+
+// gauges show what waits.
+func (g *gateway) gauges() error {
+	backlog := func() (int64, time.Time) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		pending, oldest, err := g.store.Backlog(ctx)
+		if err != nil {
+			g.log.Error("cannot count the outbox", "error", err.Error())
+		}
+		return pending, oldest
+	}
+	return errors.Join(
+		g.meter.Queue("outbox", func() float64 { n, _ := backlog(); return float64(n) }),
+		g.meter.Oldest(func() time.Duration {
+			if _, oldest := backlog(); !oldest.IsZero() {
+				return g.clock.Now().Sub(oldest)
+			}
+			return 0
+		}),
+	)
+}
+
+// drainFor is how long requests under way may take at the end.
+const drainFor = 20 * time.Second
+
+// run serves until ctx ends, then in this order: takes no new requests and
+// finishes those under way, stops the workers when they have finished theirs,
+// closes the database. ready is called when everything runs.
+func (g *gateway) run(ctx context.Context, ln net.Listener, serve func(context.Context, net.Listener) error, ready func() error) error {
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var workers sync.WaitGroup
+	for _, work := range []func(context.Context){g.core.RunExpiry, g.core.RunFold, g.runner.Run, g.intake.Run} {
+		workers.Go(func() { work(working) })
+	}
+	serving, cut := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() { served <- serve(serving, ln) }()
+	failed := ready()
+	if failed != nil {
+		cut()
+	}
+	err := <-served
+	cut()
+	stop()
+	workers.Wait()
+	g.client.CloseIdle()
+	return errors.Join(failed, err, g.store.Close())
+}

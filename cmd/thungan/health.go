@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/thungan/thungan/internal/httpx"
+)
+
+// lowDisk is the free space below which a database on this disk is in danger.
+const lowDisk = 256 << 20
+
+// healthz says that the process answers; what is wrong with the rest is for
+// readyz.
+func (g *gateway) healthz(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]any{"status": "ok", "version": version, "time": g.clock.Now().Format(time.RFC3339Nano)})
+}
+
+// readyz tells the truth: 200 when the gateway can take payments, else 503, and
+// what each check found.
+func (g *gateway) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	status := http.StatusOK
+	fail := func(text string) string { status = http.StatusServiceUnavailable; return text }
+
+	checks := map[string]any{"database": "ok"}
+	switch migrated, err := g.store.Migrated(ctx); {
+	case err != nil:
+		checks["database"] = fail("does not answer")
+	case !migrated:
+		checks["database"] = fail("is not migrated")
+	}
+	if pending, oldest, err := g.store.Backlog(ctx); err == nil {
+		notices := map[string]any{"pending": pending}
+		if !oldest.IsZero() {
+			notices["oldest_seconds"] = int64(g.clock.Now().Sub(oldest) / time.Second)
+		}
+		checks["notifications"] = notices
+	}
+	if g.dataFolder != "" {
+		var disk syscall.Statfs_t
+		if err := syscall.Statfs(g.dataFolder, &disk); err == nil {
+			free := int64(disk.Bavail) * int64(disk.Bsize)
+			checks["disk_free_bytes"] = free
+			if free < lowDisk {
+				checks["disk"] = fail("is nearly full")
+			}
+		}
+	}
+	writeJSON(w, status, map[string]any{"ready": status == http.StatusOK, "checks": checks})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the caller has gone
+}
+
+// metrics are for the operator: this machine and holders of an admin token.
+func (g *gateway) metrics(w http.ResponseWriter, r *http.Request) {
+	if !g.openMetrics && !httpx.ClientAddr(r, g.proxies).IsLoopback() {
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if _, err := g.core.CheckAdminToken(r.Context(), token); err != nil {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="thungan"`)
+			http.Error(w, "an admin token is needed", http.StatusUnauthorized)
+			return
+		}
+	}
+	g.meter.Handler().ServeHTTP(w, r)
+}
+
+// surface is the part of the gateway that a route belongs to, for metrics.
+func surface(route string) string {
+	_, path, _ := strings.Cut(route, "/")
+	switch first, _, _ := strings.Cut(path, "/"); first {
+	case "v1", "v2":
+		return "paykit"
+	case "merchant", "assets":
+		return "checkout"
+	case "admin", "sandbox":
+		return first
+	case "bank-feeds":
+		return "bankfeed"
+	}
+	return "other"
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/thungan/thungan/dialect/paykit"
+	"github.com/thungan/thungan/internal/clock"
+	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/internal/vault"
+	"github.com/thungan/thungan/store"
+	"golang.org/x/crypto/acme/autocert"
+)
+
+// databaseFlags say where the data are and what unseals them.
+type databaseFlags struct {
+	Data     string `help:"A folder with everything in it: shorthand for --database sqlite:DIR/thungan.db --key-file DIR/key." placeholder:"DIR" type:"path"`
+	Database string `help:"sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME." placeholder:"URL"`
+	KeyFile  string `help:"The file with the keys that secrets are sealed with; see 'thungan key'." placeholder:"FILE" type:"path"`
+	Keys     string `help:"The keys themselves, as in the file, instead of a file. Best given by the environment: other users of this machine can see flags." placeholder:"ID:KEY"`
+}
+
+func (f databaseFlags) resolve() (databaseFlags, error) {
+	if f.Data != "" {
+		if f.Database == "" {
+			f.Database = "sqlite:" + filepath.Join(f.Data, "thungan.db")
+		}
+		if f.KeyFile == "" && f.Keys == "" {
+			f.KeyFile = filepath.Join(f.Data, "key")
+		}
+	}
+	if f.Database == "" {
+		return f, errors.New("say where the database is: --database sqlite:PATH, --database postgres://..., or --data DIR")
+	}
+	return f, nil
+}
+
+func (f databaseFlags) keyring() (*vault.Keyring, error) {
+	switch {
+	case f.Keys != "":
+		return vault.FromEnv(f.Keys)
+	case f.KeyFile == "":
+		return nil, errors.New("say where the key is: --key-file FILE (make one with 'thungan key new FILE')")
+	}
+	keys, err := vault.Load(f.KeyFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no key file %s; make it with: thungan key new %s", f.KeyFile, f.KeyFile)
+	}
+	return keys, err
+}
+
+// open opens the database and brings it up to date.
+func (f databaseFlags) open(ctx context.Context) (*store.Store, error) {
+	s, err := store.Open(ctx, f.Database)
+	if err != nil {
+		return nil, cannotOpen(err)
+	}
+	if _, err := s.Migrate(ctx); err != nil {
+		return nil, errors.Join(cannotOpen(err), s.Close())
+	}
+	return s, nil
+}
+
+// cannotOpen does not repeat the address: it may have a password.
+func cannotOpen(err error) error { return fmt.Errorf("cannot open the database: %w", err) }
+
+// logFlags say how to log.
+type logFlags struct {
+	LogLevel  slog.Level `help:"debug, info, warn or error." default:"info"`
+	LogFormat string     `help:"text or json." enum:"text,json" default:"text"`
+}
+
+func (f logFlags) logger() *slog.Logger {
+	opts := &slog.HandlerOptions{Level: f.LogLevel}
+	var h slog.Handler = slog.NewTextHandler(os.Stderr, opts)
+	if f.LogFormat == "json" {
+		h = slog.NewJSONHandler(os.Stderr, opts)
+	}
+	return slog.New(httpx.NewMaskHandler(h))
+}
+
+type serveCommand struct {
+	databaseFlags
+	logFlags
+	Listen            string        `help:"Address to serve on (${default})." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+	PublicURL         string        `help:"Where payers and merchants reach the gateway, such as https://pay.example.vn." placeholder:"URL" required:""`
+	TLSCert           string        `help:"Certificate file, for TLS without a proxy." placeholder:"FILE" type:"path" and:"tls"`
+	TLSKey            string        `help:"Its key file." placeholder:"FILE" type:"path" and:"tls"`
+	ACME              bool          `help:"Get a certificate for the public URL's host by ACME (Let's Encrypt). Port 443 has to reach --listen."`
+	ACMECache         string        `help:"Folder where ACME certificates are kept (${default})." placeholder:"DIR" type:"path" default:"acme"`
+	TrustedProxies    []string      `help:"Networks whose X-Forwarded-For is believed, such as 10.0.0.0/8." placeholder:"CIDR"`
+	BankPullInterval  time.Duration `help:"Time between two looks at the banks' transactions APIs." default:"1m"`
+	AllowIPNNetworks  []string      `help:"Networks that notifications may go to though they are private, such as 10.1.2.0/24 where the operator's own shops are." name:"allow-ipn-networks" placeholder:"CIDR"`
+	AllowIPNPorts     []uint16      `help:"Ports that notifications may go to, besides 80 and 443." name:"allow-ipn-ports" placeholder:"PORT"`
+	TakeoverAfter     time.Duration `help:"When notifications that a dead node was sending are sent by another, or by itself after a new start." default:"1m"`
+	ProfileListen     string        `help:"Serve Go's profiles (net/http/pprof) at this loopback address." placeholder:"HOST:PORT"`
+	PaykitErrorStatus string        `help:"HTTP statuses of Paykit errors: default (200 for invalid requests), http (400 for them) or ok (200 for all)." enum:"default,http,ok" default:"default"`
+}
+
+func (c serveCommand) Help() string {
+	return `A first gateway, with everything in one folder:
+
+  export THUNGAN_DATA=/var/lib/thungan
+  thungan key new /var/lib/thungan/key
+  thungan merchant add --name "Shop"
+  thungan merchant account add MERCHANT-ID --bin 970436 --number 0011001234567 --holder "SHOP"
+  THUNGAN_FEED_SECRET=... thungan feed add sepay --kind sepay
+  thungan serve --public-url https://pay.example.vn --acme --listen :443
+
+The bank, or who watches its account, then calls
+https://pay.example.vn/bank-feeds/sepay for each transfer.
+
+Several nodes may serve one PostgreSQL: give each the same --database and keys.
+It ends in order on SIGTERM: requests under way are answered, notifications being
+sent are recorded.`
+}
+
+func (c serveCommand) Run(ctx context.Context) error {
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	flags, err := c.resolve()
+	if err != nil {
+		return err
+	}
+	if o.keys, err = flags.keyring(); err != nil {
+		return err
+	}
+	ln, err := c.listen()
+	if err != nil {
+		return err
+	}
+	if o.store, err = flags.open(ctx); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	if path, ok := strings.CutPrefix(flags.Database, "sqlite:"); ok {
+		o.dataFolder = filepath.Dir(path)
+	}
+	g, err := newGateway(o)
+	if err != nil {
+		return errors.Join(err, ln.Close(), o.store.Close())
+	}
+	if strings.HasPrefix(o.publicURL, "https:") {
+		g.handler = httpx.HSTS(g.handler)
+	}
+	srv := httpx.NewServer(g.handler, o.log)
+	serve := func(ctx context.Context, ln net.Listener) error { return httpx.Serve(ctx, srv, ln, drainFor) }
+	return g.run(ctx, ln, serve, func() error {
+		o.log.Info("serving", "listen", ln.Addr().String(), "public_url", c.PublicURL, "database", o.store.Engine(), "version", version)
+		return nil
+	})
+}
+
+// options checks the flags and says what they mean for the gateway.
+func (c serveCommand) options() (o options, err error) {
+	public, err := url.Parse(c.PublicURL)
+	switch {
+	case err != nil || public.Hostname() == "" || (public.Scheme != "https" && public.Scheme != "http"):
+		return o, fmt.Errorf("--public-url has to be an http or https address such as https://pay.example.vn, not %q", c.PublicURL)
+	case public.User != nil || public.RawQuery != "" || public.Fragment != "":
+		return o, errors.New("--public-url has to be an address without user name, query and fragment")
+	case c.ACME && c.TLSCert != "":
+		return o, errors.New("--acme and --tls-cert exclude each other")
+	case c.ACME && public.Scheme != "https":
+		return o, errors.New("--acme needs an https --public-url")
+	case c.BankPullInterval < time.Second:
+		return o, errors.New("--bank-pull-interval has to be 1s or more")
+	case c.TakeoverAfter < time.Second:
+		return o, errors.New("--takeover-after has to be 1s or more")
+	}
+	o = options{
+		clock: clock.System(), log: c.logger(), publicURL: strings.TrimRight(c.PublicURL, "/"), pull: c.BankPullInterval,
+		errorStatus: paykit.ErrorStatus(strings.TrimPrefix(c.PaykitErrorStatus, "default")), ipnPorts: c.AllowIPNPorts, takeover: c.TakeoverAfter,
+	}
+	if o.proxies, err = prefixes("--trusted-proxies", c.TrustedProxies); err != nil {
+		return o, err
+	}
+	o.ipnNetworks, err = prefixes("--allow-ipn-networks", c.AllowIPNNetworks)
+	return o, err
+}
+
+// listen opens the address, with TLS when the flags ask for it.
+func (c serveCommand) listen() (net.Listener, error) {
+	config, err := c.tls()
+	if err != nil {
+		return nil, err
+	}
+	ln, err := listen(c.Listen)
+	if err != nil || config == nil {
+		return ln, err
+	}
+	return tls.NewListener(ln, config), nil
+}
+
+// tls is nil when the gateway is to speak plain HTTP.
+func (c serveCommand) tls() (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	switch {
+	case c.ACME:
+		public, err := url.Parse(c.PublicURL)
+		if err != nil {
+			return nil, err
+		}
+		manager := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(public.Hostname()), Cache: autocert.DirCache(c.ACMECache)}
+		config = manager.TLSConfig()
+		config.MinVersion = tls.VersionTLS12
+	case c.TLSCert != "":
+		pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("--tls-cert and --tls-key: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	default:
+		return nil, nil
+	}
+	return config, nil
+}
+
+// listen opens an address, or says what to do when it is taken.
+func listen(address string) (net.Listener, error) {
+	ln, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is in use by another program; choose another address with --listen, or stop that one", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--listen %s: %w", address, err)
+	}
+	return ln, nil
+}
+
+func prefixes(flag string, texts []string) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, t := range texts {
+		p, err := netip.ParsePrefix(t)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %q is no network such as 10.0.0.0/8", flag, t)
+		}
+		all = append(all, p.Masked())
+	}
+	return all, nil
+}
+
+type migrateCommand struct {
+	databaseFlags
+}
+
+func (c migrateCommand) Run(ctx context.Context) error {
+	flags, err := c.resolve()
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(ctx, flags.Database)
+	if err != nil {
+		return cannotOpen(err)
+	}
+	steps, err := s.Migrate(ctx)
+	for _, step := range steps {
+		done := "was there"
+		if step.Applied {
+			done = "applied"
+		}
+		fmt.Printf("%-30s %s\n", step.Name, done)
+	}
+	return errors.Join(err, s.Close())
+}
