@@ -121,7 +121,10 @@ func (s *Store) Migrate(ctx context.Context) ([]Migration, error) {
 			return nil, s.translate(err)
 		}
 	}
-	return done, s.translate(tx.Commit())
+	if err := tx.Commit(); err != nil {
+		return nil, s.translate(err)
+	}
+	return done, s.translate(s.prepare(ctx))
 }
 
 // Migrated says whether the schema is the one that this program knows, without
