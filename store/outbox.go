@@ -105,6 +105,12 @@ func (s *Store) Release(ctx context.Context, lease string, items []Item) error {
 	})
 }
 
+// FreeLeases frees the items of every worker. Only a node that is alone may call
+// it, before its own worker starts: whoever had them is dead.
+func (s *Store) FreeLeases(ctx context.Context) error {
+	return s.Update(ctx, func(tx *Tx) error { return tx.q.FreeLeases(ctx) })
+}
+
 // Finished is an attempt with what becomes of its item.
 type Finished struct {
 	Item    Item // with the new State, DueAt, FinishedAt, LastStatus, LastError

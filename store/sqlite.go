@@ -4,9 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"sync"
@@ -38,7 +38,13 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if path == ":memory:" {
 		return nil, errors.New("store: sqlite: a database in memory would lose every payment; name a file")
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	// Made here so that only its owner may read it: it has names and accounts
+	// of people. A folder that is not there is a mistyped path, not a new gateway.
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if err := file.Close(); err != nil {
 		return nil, err
 	}
 	// busy_timeout comes first, so that setting the journal mode already waits

@@ -165,6 +165,12 @@ const drainFor = 20 * time.Second
 // finishes those under way, stops the workers when they have finished theirs,
 // closes the database. ready is called when everything runs.
 func (g *gateway) run(ctx context.Context, ln net.Listener, serve func(context.Context, net.Listener) error, ready func() error) error {
+	// A node on SQLite is alone: what a killed run had leased is free at once.
+	if g.store.Engine() == "sqlite" {
+		if err := g.store.FreeLeases(ctx); err != nil {
+			return errors.Join(err, ln.Close(), g.store.Close())
+		}
+	}
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var workers sync.WaitGroup
 	for _, work := range []func(context.Context){g.core.RunExpiry, g.core.RunFold, g.runner.Run, g.intake.Run} {

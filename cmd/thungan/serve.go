@@ -158,6 +158,9 @@ func (c serveCommand) Run(ctx context.Context) error {
 	srv := httpx.NewServer(g.handler, o.log)
 	serve := func(ctx context.Context, ln net.Listener) error { return httpx.Serve(ctx, srv, ln, drainFor) }
 	return g.run(ctx, ln, serve, func() error {
+		if err := serveProfiles(ctx, c.ProfileListen, o.log); err != nil {
+			return err
+		}
 		o.log.Info("serving", "listen", ln.Addr().String(), "public_url", c.PublicURL, "database", o.store.Engine(), "version", version)
 		return nil
 	})

@@ -47,9 +47,9 @@ var banned = []struct {
 	only   []string
 	reason string
 }{
-	{"database/sql", []string{"store", "internal/pgtest"}, "there is one database package"},
-	{"github.com/jackc/pgx/v5", []string{"store", "internal/pgtest"}, "there is one database package"},
-	{"modernc.org/sqlite", []string{"store"}, "there is one database package"},
+	{"database/sql", []string{"store", "internal/pgtest", "test"}, "there is one database package"},
+	{"github.com/jackc/pgx/v5", []string{"store", "internal/pgtest", "test"}, "there is one database package"},
+	{"modernc.org/sqlite", []string{"store", "test"}, "there is one database package"},
 	{"net/http", []string{"dialect/paykit", "dialect/dialecttest", "rail", "checkout", "admin", "web", "notify", "internal", "cmd", "test"}, "money is decided where no HTTP is known"},
 }
 

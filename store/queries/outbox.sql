@@ -18,6 +18,9 @@ RETURNING *;
 -- name: ReleaseItem :execrows
 UPDATE outbox_items SET due_at = $3, lease = '', lease_until = 0 WHERE id = $1 AND lease = $2;
 
+-- name: FreeLeases :exec
+UPDATE outbox_items SET lease = '', lease_until = 0 WHERE state = 'pending' AND lease_until > 0;
+
 -- name: FinishAttempt :execrows
 -- attempts: a worker that lost its lease and got it anew does not record what it did under the old one.
 UPDATE outbox_items SET state = $3, attempts = attempts + 1, tries = tries + 1, due_at = $4, finished_at = $5, last_status = $6, last_error = $7, lease = '', lease_until = 0

@@ -96,6 +96,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.finishMessageStmt, err = db.PrepareContext(ctx, finishMessage); err != nil {
 		return nil, fmt.Errorf("error preparing query FinishMessage: %w", err)
 	}
+	if q.freeLeasesStmt, err = db.PrepareContext(ctx, freeLeases); err != nil {
+		return nil, fmt.Errorf("error preparing query FreeLeases: %w", err)
+	}
 	if q.insertAdminTokenStmt, err = db.PrepareContext(ctx, insertAdminToken); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAdminToken: %w", err)
 	}
@@ -408,6 +411,11 @@ func (q *Queries) Close() error {
 	if q.finishMessageStmt != nil {
 		if cerr := q.finishMessageStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing finishMessageStmt: %w", cerr)
+		}
+	}
+	if q.freeLeasesStmt != nil {
+		if cerr := q.freeLeasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing freeLeasesStmt: %w", cerr)
 		}
 	}
 	if q.insertAdminTokenStmt != nil {
@@ -788,6 +796,7 @@ type Queries struct {
 	feedsStmt                     *sql.Stmt
 	finishAttemptStmt             *sql.Stmt
 	finishMessageStmt             *sql.Stmt
+	freeLeasesStmt                *sql.Stmt
 	insertAdminTokenStmt          *sql.Stmt
 	insertAttemptStmt             *sql.Stmt
 	insertAuditStmt               *sql.Stmt
@@ -881,6 +890,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		feedsStmt:                     q.feedsStmt,
 		finishAttemptStmt:             q.finishAttemptStmt,
 		finishMessageStmt:             q.finishMessageStmt,
+		freeLeasesStmt:                q.freeLeasesStmt,
 		insertAdminTokenStmt:          q.insertAdminTokenStmt,
 		insertAttemptStmt:             q.insertAttemptStmt,
 		insertAuditStmt:               q.insertAuditStmt,

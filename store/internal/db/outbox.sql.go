@@ -146,6 +146,15 @@ func (q *Queries) FinishAttempt(ctx context.Context, arg FinishAttemptParams) (i
 	return result.RowsAffected()
 }
 
+const freeLeases = `-- name: FreeLeases :exec
+UPDATE outbox_items SET lease = '', lease_until = 0 WHERE state = 'pending' AND lease_until > 0
+`
+
+func (q *Queries) FreeLeases(ctx context.Context) error {
+	_, err := q.exec(ctx, q.freeLeasesStmt, freeLeases)
+	return err
+}
+
 const insertAttempt = `-- name: InsertAttempt :exec
 INSERT INTO outbox_attempts (item_id, number, at, duration, request_id, status, error, answer)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
