@@ -104,33 +104,38 @@ func wish(r *http.Request, p payment.Payment) Wish {
 }
 
 func (h *Handler) view(ctx context.Context, page core.Page, w Wish) (View, error) {
-	late, err := h.late(ctx, page.Payment)
+	late, part, err := h.waiting(ctx, page.Payment)
 	if err != nil {
 		return View{}, err
 	}
+	page.Payment.Received += part
 	return newView(page, w, late, h.clock.Now())
 }
 
-// late is the money that came for p after it had closed or was paid, and still
-// waits for a person. It changes no field of the payment, so its credits are
-// looked at.
-func (h *Handler) late(ctx context.Context, p payment.Payment) (money.VND, error) {
+// waiting is the money of p that waits for a person: late, what came after p
+// had closed or was paid, and part, what came before p closed without being
+// paid in full. Both are in no field of the payment any more, so its credits
+// are looked at.
+func (h *Handler) waiting(ctx context.Context, p payment.Payment) (late, part money.VND, err error) {
 	if !p.State.Closed() {
-		return 0, nil
+		return 0, 0, nil
 	}
 	credits, err := h.core.Credits(ctx, core.CreditSearch{PaymentID: p.ID})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var sum money.VND
 	for _, c := range credits {
-		if c.Outcome.Holds() {
-			if sum, err = money.Add(sum, c.Unapplied); err != nil {
-				return 0, err
-			}
+		switch {
+		case c.Outcome.Holds():
+			late, err = money.Add(late, c.Unapplied)
+		case c.Outcome == payment.OutcomeShort:
+			part, err = money.Add(part, c.Unapplied)
+		}
+		if err != nil {
+			return 0, 0, err
 		}
 	}
-	return sum, nil
+	return late, part, nil
 }
 
 // qr answers with the code alone, to be kept or shown elsewhere: as PNG, which
