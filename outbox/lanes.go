@@ -20,7 +20,8 @@ const (
 
 const (
 	slowAfter    = 2 * time.Second
-	failingAfter = 3 // failures in a row
+	silentAfter  = 5 * time.Second // before that, it may be this machine that is slow
+	failingAfter = 3               // failures in a row
 
 	// maxLanes is how many receivers' health is remembered.
 	maxLanes = 10_000
@@ -56,10 +57,10 @@ func (u usage) left(total int, h health) int {
 }
 
 // mayTake says whether somebody who has some places may have one more when so
-// many are left: up to a quarter of those. The more compete, the less each
+// many are left: up to an eighth of those. The more compete, the less each
 // gets, and there is always a place left for one who has none yet: not even a
 // crowd that hangs all at once can take everything.
-func mayTake(has, left int) bool { return left > 0 && 4*has < left }
+func mayTake(has, left int) bool { return left > 0 && 8*has < left }
 
 // lane is the work of one receiver.
 type lane struct {
@@ -76,12 +77,12 @@ type lane struct {
 	parked time.Time     // when the last of the items that were sent away is expected back
 }
 
-// pace is how long one item takes, as far as is known; a silent receiver takes
-// at least as long as it has been silent.
+// pace is how long one item takes, as far as is known; a receiver that has been
+// silent for long takes at least as long as that.
 func (l *lane) pace(now time.Time, workers int) time.Duration {
 	took := l.took
-	if l.running > 0 {
-		took = max(took, now.Sub(l.heard))
+	if silent := now.Sub(l.heard); l.running > 0 && silent > silentAfter {
+		took = max(took, silent)
 	}
 	return took / time.Duration(workers)
 }

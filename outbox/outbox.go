@@ -6,7 +6,7 @@
 //
 // No item waits behind another receiver's. Items are spread over lanes (for a
 // notice, the receiver's host). A lane that fails or is slow gets few workers,
-// no lane gets more than a quarter of those that are free, and a quarter of
+// no lane gets more than an eighth of those that are free, and a quarter of
 // all is kept for lanes that work. What a lane is too far behind with goes
 // back to the database for up to a minute.
 //
@@ -32,7 +32,7 @@ type Handler interface {
 
 // Result is how an attempt went.
 type Result struct {
-	Attempt store.Attempt // the runner fills Number and At
+	Attempt store.Attempt // the runner fills Number and At; Duration is the receiver's part
 	Done    bool          // the work is done
 	GiveUp  bool          // it will never succeed
 	Retry   time.Duration // otherwise: when to try again

@@ -1,0 +1,240 @@
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/thungan/thungan/store"
+)
+
+const (
+	// claimBatch is how many items one claim takes at most.
+	claimBatch = 256
+	// wakeGap is the least time from one claim that was signalled to the next,
+	// so that a stream of signals makes for large claims and not for many.
+	wakeGap = 20 * time.Millisecond
+	// patience is how long a statement of ours may take.
+	patience = 10 * time.Second
+)
+
+// Runner works through the outbox. Several nodes may run one each.
+type Runner struct {
+	cfg    Config
+	limits Limits
+
+	// These belong to the goroutine of Run.
+	lanes lanes
+	known map[string]*store.Item // what is here, waiting or running, by id
+
+	results  chan finished   // attempts that have ended, to be recorded
+	recorded chan []finished // attempts that are off our hands
+}
+
+// finished is an attempt that has ended.
+type finished struct {
+	item   store.Item
+	result Result
+	at     time.Time     // when it began
+	took   time.Duration // on the machine's clock
+}
+
+// New makes a Runner.
+func New(cfg Config) *Runner {
+	if cfg.Observe == nil {
+		cfg.Observe = func(store.Item, Result) {}
+	}
+	l := cfg.Limits.orDefaults()
+	// Both channels hold all that can be under way, so nobody waits to send.
+	return &Runner{
+		cfg: cfg, limits: l, known: map[string]*store.Item{}, lanes: newLanes(l),
+		results: make(chan finished, l.Running), recorded: make(chan []finished, l.Running),
+	}
+}
+
+// Run works until ctx ends, then lets running attempts finish, records them and
+// gives the rest back. It returns when all that is done. A Runner runs once.
+func (r *Runner) Run(ctx context.Context) {
+	attempts, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	recording, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	var recorder sync.WaitGroup
+	recorder.Go(func() { r.record(recording) })
+
+	r.work(ctx, attempts)
+	r.drain(cut, abandon)
+	close(r.results)
+	recorder.Wait()
+	r.release(r.lanes.rest())
+}
+
+// work claims and starts attempts until ctx ends. When nothing happens, it
+// costs one look into the database every Poll.
+func (r *Runner) work(ctx, attempts context.Context) {
+	poll := r.cfg.Clock.After(0)
+	wake := r.cfg.Wake
+	var rested <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case batch := <-r.recorded:
+			r.settle(batch)
+			r.dispatch(attempts)
+		case <-wake:
+			r.claimAll(ctx, attempts)
+			wake, rested = nil, time.After(wakeGap)
+		case <-rested:
+			wake, rested = r.cfg.Wake, nil
+		case <-poll:
+			r.claimAll(ctx, attempts)
+			poll = r.cfg.Clock.After(r.limits.Poll)
+		}
+	}
+}
+
+// claimAll claims all that is due, and starts what it can on the way.
+func (r *Runner) claimAll(ctx, attempts context.Context) {
+	for more := true; more && ctx.Err() == nil; {
+		more = r.claim()
+		r.collect()
+		r.dispatch(attempts)
+	}
+}
+
+// collect takes in what has been recorded meanwhile.
+func (r *Runner) collect() {
+	for {
+		select {
+		case batch := <-r.recorded:
+			r.settle(batch)
+		default:
+			return
+		}
+	}
+}
+
+// settle forgets attempts that are off our hands.
+func (r *Runner) settle(batch []finished) {
+	now := time.Now()
+	for _, f := range batch {
+		// It may be here again already, claimed for the next attempt.
+		if had := r.known[f.item.ID]; had != nil && had.Attempts == f.item.Attempts {
+			delete(r.known, f.item.ID)
+		}
+		n := bad
+		switch {
+		case f.result.Done:
+			n = good
+		case f.result.Ours:
+			n = nothing
+		}
+		// Better the receiver's own time: ours is longer when this machine is slow.
+		r.lanes.left(&f.item, n, cmp.Or(f.result.Attempt.Duration, f.took), now)
+	}
+}
+
+// claim leases due items and puts them into their lanes. It says whether there
+// may be more.
+func (r *Runner) claim() (more bool) {
+	// The end of the program does not cut it short: what is claimed has to be
+	// known, to be given back.
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	now := r.cfg.Clock.Now()
+	items, err := r.cfg.Store.ClaimItems(ctx, r.cfg.Node, now, now.Add(r.limits.Lease), claimBatch)
+	if err != nil {
+		r.cfg.Log.Error("outbox: cannot claim work", "error", err.Error())
+		return false
+	}
+	var parked []store.Item
+	for i := range items {
+		item := &items[i]
+		if had := r.known[item.ID]; had != nil && had.Attempts == item.Attempts {
+			had.LeaseUntil = item.LeaseUntil // it had run out, or somebody replays the item
+			continue
+		}
+		if wait, ok := r.lanes.join(item, time.Now()); !ok {
+			item.DueAt = now.Add(wait)
+			parked = append(parked, *item)
+			continue
+		}
+		r.known[item.ID] = item
+	}
+	r.release(parked)
+	return len(items) == claimBatch
+}
+
+// release gives items back untried.
+func (r *Runner) release(items []store.Item) {
+	if len(items) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := r.cfg.Store.Release(ctx, r.cfg.Node, items); err != nil {
+		r.cfg.Log.Error("outbox: cannot give work back; it is free when its lease ends", "count", len(items), "error", err.Error())
+	}
+}
+
+// dispatch starts as many attempts as the limits allow.
+func (r *Runner) dispatch(ctx context.Context) {
+	now := r.cfg.Clock.Now()
+	var stale []store.Item
+	for {
+		item := r.lanes.next(time.Now())
+		if item == nil {
+			break
+		}
+		// A lease that ends soon could be somebody else's before we are done.
+		if item.LeaseUntil.Sub(now) < r.limits.Lease/2 {
+			delete(r.known, item.ID)
+			r.lanes.left(item, nothing, 0, time.Now())
+			stale = append(stale, *item)
+			continue
+		}
+		r.start(ctx, *item)
+	}
+	r.release(stale)
+}
+
+func (r *Runner) start(ctx context.Context, item store.Item) {
+	go func() {
+		f := finished{item: item, at: r.cfg.Clock.Now()}
+		begun := time.Now()
+		f.result = r.attempt(ctx, item)
+		f.took = time.Since(begun)
+		r.results <- f
+	}()
+}
+
+func (r *Runner) attempt(ctx context.Context, item store.Item) (result Result) {
+	handler, ok := r.cfg.Handlers[item.Kind]
+	if !ok {
+		return Fault(item, store.Attempt{}, "this program does not know work of kind "+item.Kind)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			r.cfg.Log.Error("outbox: attempt panicked", "kind", item.Kind, "item", item.ID, "panic", p, "stack", string(debug.Stack()))
+			result = Fault(item, store.Attempt{}, "internal error")
+		}
+	}()
+	return handler.Attempt(ctx, item)
+}
+
+// drainGrace is how long attempts that were cut off may take to end, and their
+// recording.
+const drainGrace = 5 * time.Second
+
+// drain waits for running attempts. After the limit it cuts them off, and a
+// little later it no longer waits for the database either.
+func (r *Runner) drain(cut, abandon context.CancelFunc) {
+	defer time.AfterFunc(r.limits.Drain, cut).Stop()
+	defer time.AfterFunc(r.limits.Drain+drainGrace, abandon).Stop()
+	for r.lanes.running.all() > 0 {
+		r.settle(<-r.recorded)
+	}
+}
