@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -255,13 +256,34 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 type message struct {
-	Head web.Head
-	Name string
+	Head  web.Head
+	Name  string
+	Links *languages // nil when the address cannot be asked for again
+}
+
+// languages are the addresses of the same message in either language.
+type languages struct{ Vietnamese, English string }
+
+// newLanguages leads back to the address that r asked for. Whoever has no key is
+// told the same wherever they ask, so what they asked for is not repeated.
+func newLanguages(r *http.Request, name string) *languages {
+	query := url.Values{}
+	if name != "gone" {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			return nil
+		}
+		query = r.URL.Query()
+	}
+	in := func(lang string) string {
+		query.Set("lang", lang)
+		return "?" + query.Encode()
+	}
+	return &languages{Vietnamese: in(web.Vietnamese), English: in(web.English)}
 }
 
 func (h *Handler) message(w http.ResponseWriter, r *http.Request, status int, name string) {
 	lang := web.Language(r, "")
-	m := message{Head: web.Head{Title: web.Text(lang, "checkout."+name+".title")}, Name: name}
+	m := message{Head: web.Head{Title: web.Text(lang, "checkout."+name+".title")}, Name: name, Links: newLanguages(r, name)}
 	if err := h.set.Page(w, status, lang, "message", m); err != nil {
 		h.log.ErrorContext(r.Context(), "payment page", "error", err)
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)

@@ -124,6 +124,50 @@ func TestPageFollowsThePayment(t *testing.T) {
 	})
 }
 
+// Who paid a part before the payment closed is told what became of the money,
+// and is not sent away meanwhile.
+func TestClosedAfterAPart(t *testing.T) {
+	for name, ends := range map[string]func(*shop, payment.Payment) error{
+		"expired": func(s *shop, _ payment.Payment) error {
+			s.Advance(31 * time.Minute)
+			s.ExpireDue()
+			return nil
+		},
+		"canceled": func(s *shop, p payment.Payment) error {
+			_, err := s.Core.Cancel(s.T.Context(), p.ID, "payer", "")
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachShop(t, func(t *testing.T, s *shop) {
+				p := s.open(200000, "")
+				credit := s.Pay(p, 50000).Credit
+				if err := ends(s, p); err != nil {
+					t.Fatal(err)
+				}
+				if !s.Reload(p).State.Closed() {
+					t.Fatal("the payment is open")
+				}
+				const note, leaves = "Chúng tôi đã nhận 50.000\u00a0₫ của bạn", `http-equiv="refresh"`
+				s.shows(p, note, "Cửa hàng sẽ hoàn lại hoặc liên hệ với bạn", `href="https://shop.example.test/no`)
+				page := s.get(s.address(p, "")).Body.String()
+				for _, unwanted := range []string{leaves, "data-after", "Bạn sẽ được đưa về cửa hàng"} {
+					if strings.Contains(page, unwanted) {
+						t.Errorf("the page has %q", unwanted)
+					}
+				}
+				if _, err := s.Core.Return(t.Context(), coretest.Operator, credit.ID, 0, "too little"); err != nil {
+					t.Fatal(err)
+				}
+				s.shows(p, leaves)
+				if page := s.get(s.address(p, "")).Body.String(); strings.Contains(page, note) {
+					t.Error("the page still tells of money that has gone back")
+				}
+			})
+		})
+	}
+}
+
 func TestHeaders(t *testing.T) {
 	eachShop(t, func(t *testing.T, s *shop) {
 		p := s.open(1000, "")
@@ -313,6 +357,10 @@ func TestLanguages(t *testing.T) {
 		if page := s.get("/merchant/x/payment/y?lang=en").Body.String(); !strings.Contains(page, "This page cannot be found") {
 			t.Error("strangers are not told in English")
 		}
+		gone := s.get("/merchant/x/payment/y?key=guess&lang=en").Body.String()
+		if !strings.Contains(gone, ` href="?lang=vi" `) || strings.Contains(gone, "guess") {
+			t.Error("strangers cannot ask for Vietnamese")
+		}
 	})
 }
 
@@ -329,6 +377,14 @@ func TestFault(t *testing.T) {
 		s.pages.fail(w, httptest.NewRequest("GET", s.address(p, ""), nil), errors.New("SELECT secret FROM table"))
 		if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "SELECT") {
 			t.Errorf("%d %s", w.Code, w.Body)
+		}
+		if key := "?key=" + s.key(p) + "&amp;lang=en"; !strings.Contains(w.Body.String(), ` href="`+key+`" `) {
+			t.Errorf("English does not lead back to the page, %s", key)
+		}
+		w = httptest.NewRecorder()
+		s.pages.fail(w, httptest.NewRequest("POST", s.address(p, "/cancel"), nil), errors.New("busy"))
+		if strings.Contains(w.Body.String(), "<nav") {
+			t.Error("English leads to where only a form can go")
 		}
 		if !strings.Contains(log.String(), "SELECT secret") || strings.Contains(log.String(), s.key(p)) {
 			t.Errorf("log: %s", log.String())

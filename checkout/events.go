@@ -24,7 +24,7 @@ const (
 )
 
 // update is one message of the live status. The script puts HTML in the place
-// of the page's content.
+// of the page's content; it is "" when the page shows that version already.
 type update struct {
 	Version string `json:"version"`
 	Title   string `json:"title"`
@@ -34,7 +34,9 @@ type update struct {
 }
 
 // events is the live status as server-sent events: the content of the page now
-// and after every change, until the payment has closed.
+// and after every change, until the payment has closed. Of the version that the
+// page shows already, seen= in the query or the Last-Event-ID with which a
+// browser takes a lost stream up again, no content is sent.
 func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 	page, ok := h.find(w, r, r.URL.Query().Get("key"))
 	if !ok {
@@ -61,6 +63,10 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) follow(r *http.Request, s *stream, page core.Page) error {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
+	seen := r.URL.Query().Get("seen")
+	if id := r.Header.Get("Last-Event-ID"); id != "" {
+		seen = id
+	}
 	changes := h.core.Watch(ctx, page.Payment.ID)
 	beat := h.clock.After(heartbeat)
 	if err := s.send("retry: 2000\n\n"); err != nil {
@@ -72,10 +78,14 @@ func (h *Handler) follow(r *http.Request, s *stream, page core.Page) error {
 			if !ok {
 				return nil
 			}
-			closed, err := h.tell(r, s, p)
-			if err != nil || closed {
+			u, err := h.update(r, p, seen)
+			if err == nil {
+				err = s.tell(u)
+			}
+			if err != nil || u.Closed {
 				return err
 			}
+			seen = u.Version
 		case <-beat:
 			beat = h.clock.After(heartbeat)
 			if err := s.send(": still here\n\n"); err != nil {
@@ -89,34 +99,27 @@ func (h *Handler) follow(r *http.Request, s *stream, page core.Page) error {
 	}
 }
 
-// tell sends the content of the page for p, and says whether p has closed. The
-// page is asked for again because where the payer returns to has changed too.
-func (h *Handler) tell(r *http.Request, s *stream, p payment.Payment) (closed bool, err error) {
+// update is the message about p for a page that shows the version seen. The page
+// is asked for again because where the payer returns to has changed too.
+func (h *Handler) update(r *http.Request, p payment.Payment, seen string) (update, error) {
 	page, err := h.core.FindPage(r.Context(), r.PathValue("mid"), r.PathValue("reference"), r.URL.Query().Get("key"))
 	if err != nil {
-		return false, err
+		return update{}, err
 	}
 	if page.Payment.Version < p.Version {
 		page.Payment = p
 	}
 	view, err := h.view(r.Context(), page, wish(r, page.Payment))
 	if err != nil {
-		return false, err
+		return update{}, err
+	}
+	u := update{Version: strconv.FormatInt(view.Version, 10), Title: view.Head.Title, Say: view.Say, Closed: view.Closed}
+	if u.Version == seen {
+		return u, nil
 	}
 	html, err := h.set.Fragment(view.Lang, "content", view)
-	if err != nil {
-		return false, err
-	}
-	var data bytes.Buffer
-	enc := json.NewEncoder(&data)
-	enc.SetEscapeHTML(false) // it is no HTML until the script says so
-	err = enc.Encode(update{
-		Version: strconv.FormatInt(view.Version, 10), Title: view.Head.Title, Say: view.Say, Closed: view.Closed, HTML: string(html),
-	})
-	if err != nil {
-		return false, err
-	}
-	return view.Closed, s.send("data: " + data.String() + "\n") // JSON has no line breaks but the encoder's last
+	u.HTML = string(html)
+	return u, err
 }
 
 // stream writes an answer that stays open.
@@ -132,6 +135,17 @@ func openStream(w http.ResponseWriter) (*stream, error) {
 		return nil, fmt.Errorf("checkout: the server cannot stream: %w", err)
 	}
 	return &stream{w: w, control: http.NewResponseController(w)}, nil
+}
+
+// tell sends a message under its version.
+func (s *stream) tell(u update) error {
+	var data bytes.Buffer
+	enc := json.NewEncoder(&data)
+	enc.SetEscapeHTML(false) // it is no HTML until the script says so
+	if err := enc.Encode(u); err != nil {
+		return err
+	}
+	return s.send("id: " + u.Version + "\ndata: " + data.String() + "\n") // JSON has no line breaks but the encoder's last
 }
 
 func (s *stream) send(text string) error {

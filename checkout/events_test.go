@@ -26,11 +26,21 @@ type listener struct {
 // listen opens the live status at an address of a server; it ends with the test.
 func listen(t *testing.T, address string) *listener {
 	t.Helper()
+	return listenAfter(t, address, "")
+}
+
+// listenAfter is listen of a browser that has lost the stream after the message
+// with an id.
+func listenAfter(t *testing.T, address, id string) *listener {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	r, err := http.NewRequestWithContext(ctx, "GET", address, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if id != "" {
+		r.Header.Set("Last-Event-ID", id)
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -129,6 +139,44 @@ func TestLiveStatus(t *testing.T) {
 		// A payment that has closed is told once.
 		again := listen(t, server.URL+s.address(p, "/events"))
 		if u := again.update(); !u.Closed {
+			t.Errorf("%.300v", u)
+		}
+		again.wantEnd()
+	})
+}
+
+// What the page shows already is not sent again, to begin with or after the
+// connection was lost; anything else that is said to be seen counts for nothing.
+func TestLiveStatusOfWhatIsSeen(t *testing.T) {
+	eachShop(t, func(t *testing.T, s *shop) {
+		server := httptest.NewServer(s.pages)
+		t.Cleanup(server.Close)
+		p := s.open(1000, "")
+		address := server.URL + s.address(p, "/events")
+		for query, sent := range map[string]bool{"": true, "&seen=": true, "&seen=0": true, "&seen=01": true, "&seen=%ff": true, "&seen=1": false} {
+			if u := listen(t, address+query).update(); u.Version != "1" || u.Closed || (u.HTML != "") != sent {
+				t.Errorf("%q: %.300v", query, u)
+			}
+		}
+		live := listen(t, address+"&seen=1")
+		live.update()
+		s.Pay(p, 400)
+		part := live.update()
+		if part.Version != "2" || part.HTML == "" {
+			t.Errorf("%.300v", part)
+		}
+		// The browser's own word is newer than the address.
+		if u := listenAfter(t, address+"&seen=1", "2").update(); u.Version != "2" || u.HTML != "" {
+			t.Errorf("%.300v", u)
+		}
+		s.Pay(p, 600)
+		last := live.update()
+		if !last.Closed || last.HTML == "" {
+			t.Errorf("%.300v", last)
+		}
+		// The end is told in any case, or the browser would ask for ever.
+		again := listenAfter(t, address, last.Version)
+		if u := again.update(); !u.Closed || u.HTML != "" {
 			t.Errorf("%.300v", u)
 		}
 		again.wantEnd()

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
 	"github.com/thungan/thungan/internal/chrome"
@@ -48,6 +49,10 @@ func TestStartPageInABrowser(t *testing.T) {
 				t.Errorf("step 4: %s", text)
 			}
 
+			if !v.options.NoScripts {
+				keepsWhatWasServed(t, ctx)
+			}
+
 			do(t, ctx, chromedp.Navigate(w.server.URL+"/sandbox/return?mid="+w.info.Paykit.MID+"&payment_id=x&result=APPROVED"))
 			chrome.Screenshot(t, ctx, "sandbox-"+v.name+"-5-return")
 			narrow(t, ctx)
@@ -71,6 +76,23 @@ func pay(t *testing.T, ctx context.Context, o chrome.Options, button, comes stri
 		}()
 	}
 	do(t, ctx, chromedp.WaitVisible(chromedp.CSS(comes)))
+}
+
+// keepsWhatWasServed loads the page again and lets it look for news twice: it
+// puts nothing in the place of what has not changed.
+func keepsWhatWasServed(t *testing.T, ctx context.Context) {
+	t.Helper()
+	_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
+		Source: `document.addEventListener("DOMContentLoaded", () => document.querySelector("#step-4")?.setAttribute("served", ""))`,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx, chromedp.Reload())
+	run(t, ctx, chromedp.Poll[bool](`performance.getEntriesByType("resource").filter((e) => e.name.includes("/sandbox/demo/live?")).length > 1`))
+	if !run(t, ctx, chromedp.Evaluate[bool](`document.querySelector("#step-4").hasAttribute("served")`)) {
+		t.Error("the first look replaced what the page showed already")
+	}
 }
 
 func load(t *testing.T, ctx context.Context, button string) {

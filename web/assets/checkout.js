@@ -82,7 +82,7 @@
 
   function show(message) {
     const state = document.getElementById("state");
-    if (state && state.dataset.version === message.version) return;
+    if (!message.html || (state && state.dataset.version === message.version)) return;
     main.innerHTML = message.html;
     document.title = message.title;
     say.textContent = message.say;
@@ -107,5 +107,10 @@
   }
 
   start();
-  if (main.dataset.events) listen(main.dataset.events);
+  const state = document.getElementById("state");
+  if (main.dataset.events && state) listen(main.dataset.events + "&seen=" + state.dataset.version);
+  // The back button may bring the page back as it was left, which is old by now.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
 })();

@@ -6,7 +6,6 @@
   const live = document.getElementById("live");
   const say = document.getElementById("say");
   const everyMs = 1000;
-  let shown = "";
 
   // The clipboard is for secure pages only; elsewhere a selection is copied.
   async function toClipboard(text) {
@@ -40,12 +39,21 @@
     }, 2000);
   }
 
+  // As the browser writes it, which is not as the server did.
+  function written(html) {
+    const box = document.createElement("div");
+    box.innerHTML = html;
+    return box.innerHTML;
+  }
+  let shown = live.innerHTML;
+
   const state = () => live.querySelector("[data-say]")?.dataset.say || "";
 
   // What the visitor has opened or stands on stays so when the part is new.
   function show(html) {
-    if (html === shown) return;
-    shown = html;
+    const news = written(html);
+    if (news === shown) return;
+    shown = news;
     const before = state();
     const open = new Map([...live.querySelectorAll("[data-keep]")].map((d) => [d.dataset.keep, d.open]));
     const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
