@@ -104,6 +104,19 @@ update: $(PGTEST) ## rewrite the golden files; read the diff before you commit i
 		$(GO) test $$dir -args -h 2>&1 | grep -q '^  -update' || continue; \
 		(set -x; $(PGTEST) $(GO) test -count=1 $$dir -args -update) || exit 1; done
 
+# The figures go to bin; make bench BENCH_FLAGS='-big -out docs/performance.md -json bin/bench.json' renews the page.
+BENCH_FLAGS ?= -out bin/bench.md -json bin/bench.json
+
+.PHONY: bench
+bench: ## measure the gateway on SQLite and PostgreSQL on this machine, about 15 minutes
+	@mkdir -p bin
+	$(GO) run ./test/load/bench $(BENCH_FLAGS)
+
+.PHONY: bench-short
+bench-short: ## the same in three minutes: shows that it works, not how fast
+	@mkdir -p bin
+	$(GO) run ./test/load/bench -short $(BENCH_FLAGS)
+
 .PHONY: cover
 cover: $(PGTEST) ## coverage of all packages into coverage.out and coverage.html
 	$(PGTEST) $(GO) test $(TEST_FLAGS) -coverpkg=./... -coverprofile=coverage.out ./...
