@@ -1,6 +1,7 @@
 package id
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -56,9 +57,19 @@ type Found struct {
 	Reason Reason // why not, when not Valid
 }
 
-// MemoCode is a fresh transfer memo code of 12 characters with 45 random bits.
-// The caller checks that it is not in use.
+// MemoCode is a fresh transfer memo code of 12 characters with nearly 45 random
+// bits. No second code can begin inside it. The caller checks that it is not in
+// use.
 func (s *Source) MemoCode() string {
+	for {
+		code := s.memoCode()
+		if !strings.Contains(code[1:], memoPrefix) {
+			return code
+		}
+	}
+}
+
+func (s *Source) memoCode() string {
 	code := make([]byte, memoLen)
 	copy(code, memoPrefix)
 	var values [memoRandom]byte

@@ -244,3 +244,14 @@ func FuzzFindMemoCodes(f *testing.F) {
 		}
 	})
 }
+
+// A code must not look as if another one began inside it: the matcher would
+// have to tell people about candidates that nobody wrote.
+func TestMemoCodeHasNoOtherInside(t *testing.T) {
+	s := newSource()
+	for range 20_000 {
+		if code := s.MemoCode(); strings.Contains(code[1:], memoPrefix) {
+			t.Fatal(code)
+		}
+	}
+}
