@@ -94,6 +94,8 @@ type work struct {
 	touched []string // payments whose watchers are to be told
 	owed    bool     // the outbox has new items
 	ruled   bool     // an operator changed something
+
+	virtual []payment.ReceivingAccount // accounts that have virtual ones, for the matcher
 }
 
 // update runs a verb's transaction. fn may run more than once.

@@ -18,7 +18,7 @@ type directory struct {
 	generation atomic.Uint64
 	keys       memory[known]
 	profiles   memory[payment.Profile]
-	accounts   memory[[]payment.ReceivingAccount]
+	accounts   memory[[]payment.ReceivingAccount] // by merchant; "" has all with virtual accounts
 }
 
 // known is a key pair with its merchant.

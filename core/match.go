@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/thungan/thungan/internal/id"
@@ -46,10 +47,7 @@ func (w *work) match(ctx context.Context, f payment.Feed, c payment.Credit) (mat
 			}
 		}
 	}
-	hints, seen, err := w.hints(ctx, c)
-	if err != nil {
-		return match{}, err
-	}
+	hints, seen := w.hints(c)
 	m.explanation.Seen = seen
 	var accepted []payment.Payment
 	var decisive []hint
@@ -91,7 +89,7 @@ func (w *work) match(ctx context.Context, f payment.Feed, c payment.Credit) (mat
 
 // hints reads a credit for everything that may name a payment, and says what
 // looked like a code but is none.
-func (w *work) hints(ctx context.Context, c payment.Credit) (hints []hint, rejected []string, err error) {
+func (w *work) hints(c payment.Credit) (hints []hint, rejected []string) {
 	known := map[string]bool{}
 	add := func(by, code string) {
 		if !known[code] {
@@ -99,10 +97,12 @@ func (w *work) hints(ctx context.Context, c payment.Credit) (hints []hint, rejec
 			hints = append(hints, hint{by, code})
 		}
 	}
-	for _, number := range []string{c.VirtualAccount, c.Account} {
-		if number != "" {
-			add(byAccount, payment.VirtualMatch(normalAccount(number)))
-		}
+	if number := normalAccount(c.VirtualAccount); number != "" {
+		add(byAccount, payment.VirtualMatch(number))
+	}
+	// Some notifiers give the virtual account as the account itself.
+	if number := normalAccount(c.Account); slices.ContainsFunc(w.virtual, func(o payment.ReceivingAccount) bool { return strings.HasPrefix(number, o.Prefix) }) {
+		add(byAccount, payment.VirtualMatch(number))
 	}
 	for _, text := range []string{c.OrderCode, c.Memo} {
 		for _, found := range id.FindMemoCodes(text) {
@@ -113,14 +113,10 @@ func (w *work) hints(ctx context.Context, c payment.Credit) (hints []hint, rejec
 			}
 		}
 	}
-	owners, err := w.VirtualAccountOwners(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, number := range virtualNumbers(c.Memo, owners) {
+	for _, number := range virtualNumbers(c.Memo, w.virtual) {
 		add(byMemo, payment.VirtualMatch(number))
 	}
-	return hints, rejected, nil
+	return hints, rejected
 }
 
 // maxNumbers bounds how many account numbers are looked for in one memo: a
@@ -182,11 +178,7 @@ func (w *work) owners(ctx context.Context, f payment.Feed, c payment.Credit) ([]
 		candidates = found
 	}
 	if len(candidates) == 0 {
-		virtual, err := w.VirtualAccountOwners(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range virtual {
+		for _, o := range w.virtual {
 			if strings.HasPrefix(normalAccount(c.VirtualAccount), o.Prefix) || strings.HasPrefix(number, o.Prefix) {
 				candidates = append(candidates, o)
 			}

@@ -66,30 +66,28 @@ type Told struct {
 
 // Told loads what a notice tells.
 func (c *Core) Told(ctx context.Context, paymentID string, version int64) (Told, error) {
-	t, err := view(ctx, c, "told", func(tx *store.Tx) (Told, error) {
-		p, err := tx.Payment(ctx, paymentID)
-		if err != nil {
-			return Told{}, err
+	var t Told
+	_, err := view(ctx, c, "told", func(tx *store.Tx) (_ struct{}, err error) {
+		if t.Payment, err = tx.Payment(ctx, paymentID); err != nil {
+			return struct{}{}, err
 		}
-		ev, err := tx.Event(ctx, paymentID, version)
-		if err != nil {
-			return Told{}, err
-		}
-		merchant, err := tx.Profile(ctx, p.MerchantID, p.Dialect)
-		if err != nil {
-			return Told{}, err
-		}
-		told := merchant
-		if p.PlatformID != "" {
-			if told, err = tx.Profile(ctx, p.PlatformID, p.Dialect); err != nil {
-				return Told{}, err
-			}
-		}
-		return Told{Payment: p.At(ev), Event: ev, Profile: told, PublicID: merchant.PublicID}, nil
+		t.Event, err = tx.Event(ctx, paymentID, version)
+		return struct{}{}, err
 	})
 	if err != nil {
 		return Told{}, err
 	}
+	merchant, err := c.Profile(ctx, t.Payment.MerchantID, t.Payment.Dialect)
+	if err != nil {
+		return Told{}, err
+	}
+	t.PublicID, t.Profile = merchant.PublicID, merchant
+	if t.Payment.PlatformID != "" {
+		if t.Profile, err = c.Profile(ctx, t.Payment.PlatformID, t.Payment.Dialect); err != nil {
+			return Told{}, err
+		}
+	}
+	t.Payment = t.Payment.At(t.Event)
 	t.Secret, err = c.openNotifySecret(t.Profile)
 	return t, err
 }

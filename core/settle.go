@@ -38,7 +38,14 @@ func (c *Core) TakeCredits(ctx context.Context, f payment.Feed, messageID string
 		stop(err)
 		return nil, c.failed("settle", err)
 	}
-	w := &work{core: c, now: now}
+	virtual, err := c.directory.accounts.get(&c.directory, "", func() ([]payment.ReceivingAccount, error) {
+		return view(ctx, c, "settle", func(tx *store.Tx) ([]payment.ReceivingAccount, error) { return tx.VirtualAccountOwners(ctx) })
+	})
+	if err != nil {
+		stop(err)
+		return nil, err
+	}
+	w := &work{core: c, now: now, virtual: virtual}
 	shared := context.WithoutCancel(ctx) // the transaction is not ours alone
 	taken, err := c.store.SettleCredits(ctx, messageID, now, batch, func(tx *store.Tx, credit payment.Credit) (payment.Credit, payment.Payment, error) {
 		w.Tx = tx

@@ -123,30 +123,53 @@ func (s *Store) FinishAttempts(ctx context.Context, lease string, batch []Finish
 	held = make([]bool, len(batch))
 	shared := context.WithoutCancel(ctx)
 	err = s.Group(ctx, func(tx *Tx) error {
-		ctx := shared
+		if tx.eng.finishMany != nil {
+			first := distinct(batch)
+			done, err := tx.eng.finishMany(shared, tx.conn, lease, first)
+			for n, f := range batch {
+				held[n] = done[f.Item.ID]
+				delete(done, f.Item.ID)
+			}
+			return err
+		}
 		for n, f := range batch {
-			rows, err := tx.q.FinishAttempt(ctx, db.FinishAttemptParams{
-				ID: f.Item.ID, Lease: lease, State: string(f.Item.State), DueAt: millis(f.Item.DueAt), FinishedAt: millis(f.Item.FinishedAt),
-				LastStatus: f.Item.LastStatus, LastError: f.Item.LastError, Attempts: f.Item.Attempts,
-			})
-			if err != nil {
-				return err
-			}
-			if held[n] = rows == 1; !held[n] {
-				continue
-			}
-			a := f.Attempt
-			err = tx.q.InsertAttempt(ctx, db.InsertAttemptParams{
-				ItemID: f.Item.ID, Number: f.Item.Attempts + 1, At: millis(a.At), Duration: a.Duration.Milliseconds(), RequestID: a.RequestID,
-				Status: a.Status, Error: a.Error, Answer: a.Answer,
-			})
-			if err != nil {
+			var err error
+			if held[n], err = tx.finish(shared, lease, f); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return held, err
+}
+
+// distinct keeps the first attempt at each item: after it the item is no longer
+// held.
+func distinct(batch []Finished) []Finished {
+	seen := make(map[string]bool, len(batch))
+	first := make([]Finished, 0, len(batch))
+	for _, f := range batch {
+		if !seen[f.Item.ID] {
+			seen[f.Item.ID] = true
+			first = append(first, f)
+		}
+	}
+	return first
+}
+
+func (tx *Tx) finish(ctx context.Context, lease string, f Finished) (held bool, err error) {
+	rows, err := tx.q.FinishAttempt(ctx, db.FinishAttemptParams{
+		ID: f.Item.ID, Lease: lease, State: string(f.Item.State), DueAt: millis(f.Item.DueAt), FinishedAt: millis(f.Item.FinishedAt),
+		LastStatus: f.Item.LastStatus, LastError: f.Item.LastError, Attempts: f.Item.Attempts,
+	})
+	if err != nil || rows == 0 {
+		return false, err
+	}
+	a := f.Attempt
+	return true, tx.q.InsertAttempt(ctx, db.InsertAttemptParams{
+		ItemID: f.Item.ID, Number: f.Item.Attempts + 1, At: millis(a.At), Duration: a.Duration.Milliseconds(), RequestID: a.RequestID,
+		Status: a.Status, Error: a.Error, Answer: a.Answer,
+	})
 }
 
 // ReplayItem makes an item due again with a fresh schedule.

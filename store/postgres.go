@@ -59,6 +59,7 @@ var postgresEngine = engine{
 			errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn)
 	},
 	insertMany: insertMany,
+	finishMany: finishMany,
 	lockSchema: "SELECT pg_advisory_xact_lock(8316291)",
 }
 
@@ -113,21 +114,9 @@ func insertMany(ctx context.Context, conn db.DBTX, payments []*payment.Payment) 
 	slices.SortStableFunc(payments, func(a, b *payment.Payment) int {
 		return cmp.Or(strings.Compare(a.MerchantID, b.MerchantID), strings.Compare(a.Reference, b.Reference))
 	})
-	texts := func(of func(p *payment.Payment) string) []string {
-		column := make([]string, len(payments))
-		for i, p := range payments {
-			column[i] = of(p)
-		}
-		return column
-	}
-	numbers := func(of func(p *payment.Payment) int64) []int64 {
-		column := make([]int64, len(payments))
-		for i, p := range payments {
-			column[i] = of(p)
-		}
-		return column
-	}
-	rows, err := conn.QueryContext(ctx, insertPayments,
+	texts := func(of func(p *payment.Payment) string) []string { return column(payments, of) }
+	numbers := func(of func(p *payment.Payment) int64) []int64 { return column(payments, of) }
+	return returned(conn.QueryContext(ctx, insertPayments,
 		texts(func(p *payment.Payment) string { return p.ID }),
 		texts(func(p *payment.Payment) string { return p.MerchantID }),
 		texts(func(p *payment.Payment) string { return p.PlatformID }),
@@ -148,20 +137,71 @@ func insertMany(ctx context.Context, conn db.DBTX, payments []*payment.Payment) 
 		texts(func(p *payment.Payment) string { return p.LimitDay }),
 		numbers(func(p *payment.Payment) int64 { return millis(p.CreatedAt) }),
 		numbers(func(p *payment.Payment) int64 { return millis(p.DueAt) }),
-	)
+	))
+}
+
+// finishAttempts has a parameter per column, an array with a value per attempt.
+const finishAttempts = `WITH done AS (
+    UPDATE outbox_items o SET state = d.state, attempts = o.attempts + 1, tries = o.tries + 1, due_at = d.due_at, finished_at = d.finished_at,
+        last_status = d.status, last_error = d.error, lease = '', lease_until = 0
+    FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::bigint[])
+      AS d (id, state, due_at, finished_at, status, error, attempts)
+    WHERE o.id = d.id AND o.lease = $1 AND o.attempts = d.attempts
+    RETURNING o.id
+), tried AS (
+    INSERT INTO outbox_attempts (item_id, number, at, duration, request_id, status, error, answer)
+    SELECT a.id, a.attempts + 1, a.at, a.duration, a.request_id, a.status, a.error, a.answer
+    FROM unnest($2::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::bigint[], $13::text[], $14::text[])
+      AS a (id, attempts, at, duration, request_id, status, error, answer)
+    WHERE a.id IN (SELECT done.id FROM done)
+)
+SELECT id FROM done`
+
+// finishMany records attempts by one statement.
+func finishMany(ctx context.Context, conn db.DBTX, lease string, batch []Finished) (map[string]bool, error) {
+	texts := func(of func(f Finished) string) []string { return column(batch, of) }
+	numbers := func(of func(f Finished) int64) []int64 { return column(batch, of) }
+	return returned(conn.QueryContext(ctx, finishAttempts, lease,
+		texts(func(f Finished) string { return f.Item.ID }),
+		texts(func(f Finished) string { return string(f.Item.State) }),
+		numbers(func(f Finished) int64 { return millis(f.Item.DueAt) }),
+		numbers(func(f Finished) int64 { return millis(f.Item.FinishedAt) }),
+		numbers(func(f Finished) int64 { return f.Item.LastStatus }),
+		texts(func(f Finished) string { return f.Item.LastError }),
+		numbers(func(f Finished) int64 { return f.Item.Attempts }),
+		numbers(func(f Finished) int64 { return millis(f.Attempt.At) }),
+		numbers(func(f Finished) int64 { return f.Attempt.Duration.Milliseconds() }),
+		texts(func(f Finished) string { return f.Attempt.RequestID }),
+		numbers(func(f Finished) int64 { return f.Attempt.Status }),
+		texts(func(f Finished) string { return f.Attempt.Error }),
+		texts(func(f Finished) string { return f.Attempt.Answer }),
+	))
+}
+
+// column is one value of every row.
+func column[R, V any](rows []R, of func(R) V) []V {
+	values := make([]V, len(rows))
+	for i, r := range rows {
+		values[i] = of(r)
+	}
+	return values
+}
+
+// returned reads the ids that a statement returned.
+func returned(rows *sql.Rows, err error) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	inserted := make(map[string]bool, len(payments))
+	ids := map[string]bool{}
 	for rows.Next() {
 		var id string
 		if err := rows.Scan(&id); err != nil {
 			return nil, err
 		}
-		inserted[id] = true
+		ids[id] = true
 	}
-	return inserted, rows.Err()
+	return ids, rows.Err()
 }
 
 func pgCode(err error) string {

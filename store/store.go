@@ -56,6 +56,9 @@ type engine struct {
 	// insertMany inserts payments by one statement and returns the ids of
 	// those that were new; nil where one by one is as fast.
 	insertMany func(ctx context.Context, conn db.DBTX, payments []*payment.Payment) (map[string]bool, error)
+	// finishMany records attempts by one statement and returns the ids of the
+	// items that were still held; nil as above.
+	finishMany func(ctx context.Context, conn db.DBTX, lease string, batch []Finished) (map[string]bool, error)
 	// lockSchema keeps other nodes from migrating at the same time.
 	lockSchema string
 }
