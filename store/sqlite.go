@@ -18,6 +18,7 @@ import (
 
 var sqliteEngine = engine{
 	name:       "sqlite",
+	prepare:    true,
 	wrap:       func(c db.DBTX) db.DBTX { return unlocked{c} },
 	again:      func(error) bool { return false }, // one writer: nothing to lose to
 	conflict:   func(err error) bool { return sqliteCode(err)&0xff == sqlite3.SQLITE_CONSTRAINT },

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -63,7 +64,15 @@ type gateway struct {
 	handler http.Handler
 }
 
+// gcPercent lets the heap, which is small, grow further between collections
+// than Go would: measured with `make bench`, that is a third of the CPU of a
+// create. GOGC still rules when it is set.
+const gcPercent = 400
+
 func newGateway(o options) (*gateway, error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	g := &gateway{options: o, meter: meter.New(meter.Build{Version: version})}
 	o.store.Observe(g.meter.Commit)
 	ids := id.NewSource(rand.Reader, o.clock)
