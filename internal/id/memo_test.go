@@ -14,7 +14,7 @@ const fixedCode = "TG01A0B1Z9KQ"
 
 func TestFixedCode(t *testing.T) {
 	if !ValidMemoCode(fixedCode) {
-		var v [memoRandom]byte
+		var v [memoPayload]byte
 		for i := range v {
 			v[i], _ = symbolValue(rune(fixedCode[2+i]))
 		}
@@ -49,7 +49,7 @@ func TestCheckDetectsEverySingleErrorAndExchange(t *testing.T) {
 		for _, i := range places {
 			v[i] = e
 		}
-		return checkValue([memoRandom]byte(v[:memoRandom])) ^ v[memoRandom] ^ memoSum
+		return checkValue([memoPayload]byte(v[:memoPayload])) ^ v[memoPayload] ^ memoSum
 	}
 	for i := range memoSymbols {
 		for e := byte(1); e < 32; e++ {
