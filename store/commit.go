@@ -1,8 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -134,10 +137,11 @@ func (c *committer) commit(group []*request) {
 		return
 	}
 	err := c.try(group)
-	alone := err != nil && len(group) > 1 && !c.store.engine.down(err)
+	alone := err != nil && len(group) > 1 && !isLost(err)
 	for _, r := range group {
 		if alone {
 			err = c.try([]*request{r})
+			alone = !isLost(err) // else the others would only wait for a database that is away
 		}
 		r.done <- err
 	}
@@ -193,9 +197,16 @@ func (s *Store) Group(ctx context.Context, fn func(tx *Tx) error) error {
 }
 
 // openAll inserts the new payments of a group. Those that keep to a limit go
-// one by one, since each looks at what the one before has used.
+// one by one, since each looks at what the one before has used, and in the order
+// of their limits: two groups with the same ones wait for each other, not around
+// in a circle.
 func (tx *Tx) openAll(ctx context.Context, group []*request) error {
+	type single struct {
+		opening *Opening
+		verdict *error
+	}
 	var plain []*payment.Payment
+	var singles []single
 	for _, r := range group {
 		for i := range r.opens {
 			o := &r.opens[i]
@@ -203,10 +214,17 @@ func (tx *Tx) openAll(ctx context.Context, group []*request) error {
 				plain = append(plain, &o.Payment)
 				continue
 			}
-			var err error
-			if r.verdicts[i], err = tx.open(ctx, *o); err != nil {
-				return err
-			}
+			singles = append(singles, single{o, &r.verdicts[i]})
+		}
+	}
+	slices.SortStableFunc(singles, func(a, b single) int {
+		p, q := &a.opening.Payment, &b.opening.Payment
+		return cmp.Or(strings.Compare(p.MerchantID, q.MerchantID), strings.Compare(p.LimitDay, q.LimitDay))
+	})
+	for _, one := range singles {
+		var err error
+		if *one.verdict, err = tx.open(ctx, *one.opening); err != nil {
+			return err
 		}
 	}
 	if len(plain) == 0 {
@@ -223,6 +241,7 @@ func (tx *Tx) openAll(ctx context.Context, group []*request) error {
 			}
 			r.verdicts[i] = nil
 			if inserted[o.Payment.ID] {
+				delete(inserted, o.Payment.ID) // the same opening again is a duplicate
 				continue
 			}
 			if r.verdicts[i], err = tx.taken(ctx, o.Payment); err != nil {

@@ -65,7 +65,10 @@ func (s *Store) SettleCredits(ctx context.Context, message string, now time.Time
 		}
 		return tx.q.FinishMessage(ctx, db.FinishMessageParams{ID: message, ProcessedAt: millis(now)})
 	})
-	return verdicts, err
+	if err != nil {
+		return nil, err // the writer of a caller who has gone may still be at the verdicts
+	}
+	return verdicts, nil
 }
 
 func lockOrder(batch []Settling) []int {

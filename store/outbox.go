@@ -140,7 +140,10 @@ func (s *Store) FinishAttempts(ctx context.Context, lease string, batch []Finish
 		}
 		return nil
 	})
-	return held, err
+	if err != nil {
+		return nil, err // the writer of a caller who has gone may still be at held
+	}
+	return held, nil
 }
 
 // distinct keeps the first attempt at each item: after it the item is no longer

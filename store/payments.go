@@ -57,7 +57,10 @@ func (s *Store) OpenPayments(ctx context.Context, batch []Opening) ([]error, err
 	if ceiling {
 		return verdicts, nil
 	}
-	return verdicts, s.translate(s.opens.do(&request{ctx: ctx, opens: batch, verdicts: verdicts}))
+	if err := s.opens.do(&request{ctx: ctx, opens: batch, verdicts: verdicts}); err != nil {
+		return nil, s.translate(err) // the writer of a caller who has gone may still be at the verdicts
+	}
+	return verdicts, nil
 }
 
 func (tx *Tx) open(ctx context.Context, o Opening) (verdict, err error) {

@@ -137,7 +137,7 @@ func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 func (s *Store) once(ctx context.Context, fn func(tx *Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return lost{err}
 	}
 	defer tx.Rollback()
 	q := db.New(s.engine.wrap(tx))
@@ -147,8 +147,21 @@ func (s *Store) once(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := fn(&Tx{q: q, conn: tx, eng: &s.engine}); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if err = tx.Commit(); err != nil && ctx.Err() == nil && s.engine.down(err) {
+		// Not CodeBusy, which promises that nothing was done.
+		return &payment.Error{Code: payment.CodeInternal, Text: "the database went away; whether it was done is not known", Cause: lost{err}}
+	}
+	return err
 }
+
+// lost is a failure of a transaction itself, not of what was to be written: it
+// did not begin, or the database went away at the commit and nobody knows
+// whether it happened. Then it must not be run again.
+type lost struct{ error }
+
+func (l lost) Unwrap() error { return l.error }
+
+func isLost(err error) bool { return errors.As(err, new(lost)) }
 
 // prepare keeps the statements of both pools prepared from now on.
 func (s *Store) prepare(ctx context.Context) error {
