@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -85,16 +86,15 @@ func (c *committer) enqueue(r *request) error {
 	}
 }
 
-// close refuses new requests, commits those that wait, and returns when the
-// writers have ended.
-func (c *committer) close() {
+// refuse turns new requests away. Those that wait are committed, then the
+// writers end.
+func (c *committer) refuse() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if !c.closed {
 		c.closed = true
 		close(c.queue)
 	}
-	c.mu.Unlock()
-	c.writers.Wait()
 }
 
 // run is one writer.
@@ -149,7 +149,9 @@ func (c *committer) commit(group []*request) {
 
 // try writes a group in one transaction, again when it lost to another.
 func (c *committer) try(group []*request) (err error) {
-	for range groupTries {
+	for n := range groupTries {
+		// A little later than at once, else the two may meet again.
+		time.Sleep(rand.N(time.Duration(n)*5*time.Millisecond + 1))
 		if err = c.once(group); err == nil || !c.store.engine.again(err) {
 			return err
 		}

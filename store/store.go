@@ -84,10 +84,12 @@ func scheme(url string) string {
 // Engine is "sqlite" or "postgres".
 func (s *Store) Engine() string { return s.engine.name }
 
-// Close commits what waits, then closes the database.
+// Close refuses new requests, commits those that wait, then closes the database.
 func (s *Store) Close() error {
-	s.opens.close()
-	s.writes.close()
+	s.opens.refuse()
+	s.writes.refuse()
+	s.opens.writers.Wait()
+	s.writes.writers.Wait()
 	return errors.Join(s.read.Close(), s.write.Close())
 }
 
