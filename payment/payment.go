@@ -34,6 +34,11 @@ const (
 	BankTransfer      Method = "bank_transfer"
 	DomesticCard      Method = "domestic_card"
 	InternationalCard Method = "international_card"
+	CardPresent       Method = "card_present" // a card at a terminal
+	MoMo              Method = "momo"         // the MoMo wallet
+	ZaloPay           Method = "zalopay"      // the ZaloPay wallet
+	VNPayQR           Method = "vnpay_qr"     // a VNPAYQR code, paid from a banking app
+	COD               Method = "cod"          // cash on delivery
 )
 
 // Payment is one amount that a payer is asked for, by one merchant, under that
