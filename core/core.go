@@ -5,6 +5,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,6 +34,12 @@ type Config struct {
 	Log       *slog.Logger
 	// Observe is told of every verb, for metrics; may be nil.
 	Observe func(verb string, outcome payment.Code, took time.Duration)
+	// MaxAttempts is how often a payer may try to pay by an acquirer before the
+	// payment is denied; 0 is DefaultMaxAttempts.
+	MaxAttempts int
+	// RefundWait is how long Refund waits for the acquirer's word before it
+	// answers that the refund is under way; 0 is DefaultRefundWait.
+	RefundWait time.Duration
 }
 
 // Core is the verbs over one store. It is safe for concurrent use.
@@ -45,6 +52,8 @@ type Core struct {
 	publicURL string
 	log       *slog.Logger
 	observe   func(verb string, outcome payment.Code, took time.Duration)
+	tries     int
+	patience  time.Duration
 	pageKey   []byte
 	watchers  watchers
 	directory directory
@@ -55,6 +64,7 @@ type Core struct {
 func New(cfg Config) *Core {
 	c := &Core{
 		store: cfg.Store, clock: cfg.Clock, ids: cfg.IDs, vault: cfg.Vault, publicURL: cfg.PublicURL, log: cfg.Log, observe: cfg.Observe,
+		tries: cmp.Or(cfg.MaxAttempts, DefaultMaxAttempts), patience: cmp.Or(cfg.RefundWait, DefaultRefundWait),
 		dialects: map[string]dialect.Dialect{}, pageKey: cfg.Vault.Derive("payment page"), wake: make(chan struct{}, 1),
 	}
 	for _, d := range cfg.Dialects {
@@ -165,11 +175,27 @@ func (w *work) apply(ctx context.Context, p payment.Payment, s payment.Step) (pa
 		}
 	}
 	w.touched = append(w.touched, p.ID)
+	if ev.Act == payment.ActRefund {
+		return next, nil // told when it turns out to stay open: see refundStaysOpen
+	}
 	return next, w.owe(ctx, next, ev)
 }
 
-// KindNotice is the outbox's name for telling a merchant of an event.
-const KindNotice = "notice"
+// The outbox's names for work that follows a verb.
+const (
+	KindNotice  = "notice"  // telling a merchant of an event
+	KindAttempt = "attempt" // asking an acquirer what became of an attempt; Target is the attempt's id
+	KindRefund  = "refund"  // having a refund made, and asking what became of it; Target is the refund's id
+)
+
+// enqueue leaves work of another kind than a notice to the outbox.
+func (w *work) enqueue(ctx context.Context, kind string, p payment.Payment, target, lane string, due time.Time) error {
+	w.owed = true
+	return w.AddItem(ctx, store.Item{
+		ID: w.core.ids.New(), Kind: kind, PaymentID: p.ID, Version: p.Version, MerchantID: p.MerchantID, Dialect: p.Dialect,
+		Target: target, Lane: lane, State: store.ItemPending, DueAt: due, CreatedAt: w.now,
+	})
+}
 
 // owe enqueues the notices of an event.
 func (w *work) owe(ctx context.Context, p payment.Payment, ev payment.Event) error {

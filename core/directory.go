@@ -19,6 +19,7 @@ type directory struct {
 	keys       memory[known]
 	profiles   memory[payment.Profile]
 	accounts   memory[[]payment.ReceivingAccount] // by merchant; "" has all with virtual accounts
+	connectors memory[[]payment.Connector]        // by merchant
 }
 
 // known is a key pair with its merchant.

@@ -25,7 +25,7 @@ func (c *Core) ExpireDue(ctx context.Context) (int, error) {
 				return err
 			}
 			for _, p := range due {
-				if _, err := w.close(ctx, p, payment.ActExpire, "system", ""); err != nil {
+				if _, err := w.close(ctx, p, payment.ActExpire, ActorSystem, ""); err != nil {
 					return err
 				}
 			}

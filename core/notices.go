@@ -58,6 +58,7 @@ func (c *Core) Replay(ctx context.Context, by Actor, itemID string) (store.Item,
 type Told struct {
 	Payment payment.Payment
 	Event   payment.Event
+	Refund  payment.Refund  // as the event left it; ID "" when the event is of none
 	Profile payment.Profile // of whoever is told: the platform, else the merchant
 	// PublicID is the merchant's own name in the dialect.
 	PublicID string
@@ -71,7 +72,11 @@ func (c *Core) Told(ctx context.Context, paymentID string, version int64) (Told,
 		if t.Payment, err = tx.Payment(ctx, paymentID); err != nil {
 			return struct{}{}, err
 		}
-		t.Event, err = tx.Event(ctx, paymentID, version)
+		if t.Event, err = tx.Event(ctx, paymentID, version); err != nil || t.Event.RefundID == "" {
+			return struct{}{}, err
+		}
+		refund, err := tx.Refund(ctx, t.Event.RefundID)
+		t.Refund = refund.At(t.Event)
 		return struct{}{}, err
 	})
 	if err != nil {

@@ -160,7 +160,20 @@ func (c *Core) enabled(ctx context.Context, merchantID string, wanted []payment.
 	var methods []payment.Method
 	var account payment.ReceivingAccount
 	for _, m := range wanted {
-		if m != payment.BankTransfer || slices.Contains(methods, m) {
+		switch {
+		case slices.Contains(methods, m):
+			continue
+		case m == payment.CardPresent, m == payment.COD:
+			methods = append(methods, m) // who may sell so is the dialect's to know
+			continue
+		case m != payment.BankTransfer:
+			connectors, err := c.ConnectorsFor(ctx, merchantID, m)
+			if err != nil {
+				return nil, account, err
+			}
+			if len(connectors) > 0 {
+				methods = append(methods, m)
+			}
 			continue
 		}
 		accounts, err := c.directory.accounts.get(&c.directory, merchantID, func() ([]payment.ReceivingAccount, error) {

@@ -10,8 +10,12 @@ import (
 	"github.com/thungan/thungan/store"
 )
 
-// ActorBank is who moves a payment when a bank credit does.
-const ActorBank = "bank"
+// Who moves a payment when nobody of flesh and blood does.
+const (
+	ActorBank     = string(payment.ChannelBank)
+	ActorAcquirer = string(payment.ChannelAcquirer)
+	ActorSystem   = "system"
+)
 
 // Taken is what became of one bank credit.
 type Taken = store.Verdict
@@ -30,7 +34,7 @@ func (c *Core) TakeCredits(ctx context.Context, f payment.Feed, messageID string
 			return nil, c.failed("settle", err)
 		}
 		one.ID, one.Source, one.ReceivedAt = c.ids.New(), f.Name, now
-		one.Outcome = payment.OutcomeUnknown
+		one.Channel, one.Method, one.Outcome = payment.ChannelBank, payment.BankTransfer, payment.OutcomeUnknown
 		one = tidy(one)
 		batch[i] = store.Settling{Credit: one, Print: fingerprint(one)}
 	}
@@ -78,10 +82,16 @@ func (w *work) settle(ctx context.Context, f payment.Feed, c payment.Credit) (pa
 		c.Outcome = payment.OutcomeUnknown
 		return w.hold(ctx, c, payment.Payment{})
 	}
-	p := m.payment
+	return w.place(ctx, c, m.payment, ActorBank)
+}
+
+// place gives a new credit's money to the payment that it is for, which is
+// locked; what comes too late or once too often is held until a person decides.
+func (w *work) place(ctx context.Context, c payment.Credit, p payment.Payment, actor string) (payment.Credit, payment.Payment, error) {
+	var err error
 	if p.State == payment.Open && !w.now.Before(p.DueAt) {
 		// The due time rules, not how soon the expiry worker gets there.
-		if p, err = w.close(ctx, p, payment.ActExpire, "system", ""); err != nil {
+		if p, err = w.close(ctx, p, payment.ActExpire, ActorSystem, ""); err != nil {
 			return c, p, err
 		}
 	}
@@ -91,16 +101,16 @@ func (w *work) settle(ctx context.Context, f payment.Feed, c payment.Credit) (pa
 	case p.State.Closed():
 		c.Outcome, c.Explanation.Reason = payment.OutcomeLate, "the payment is "+string(p.State)
 	default:
-		return w.credit(ctx, c, p, ledger.Bank(c.AccountID), c.Amount, ledger.KindCredit, ActorBank, "")
+		return w.credit(ctx, c, p, holdingOf(c), c.Amount, ledger.KindCredit, actor, "")
 	}
-	p, err = w.apply(ctx, p, payment.Step{Act: payment.ActLate, Actor: ActorBank, CreditID: c.ID, Reason: c.Explanation.Reason})
+	p, err = w.apply(ctx, p, payment.Step{Act: payment.ActLate, Actor: actor, CreditID: c.ID, Reason: c.Explanation.Reason})
 	if err != nil {
 		return c, p, err
 	}
 	return w.hold(ctx, c, p)
 }
 
-// credit moves an amount from an account, the bank's or one of unapplied money,
+// credit moves an amount from an account, who holds it or one of unapplied money,
 // to a payment that is not paid yet.
 func (w *work) credit(ctx context.Context, c payment.Credit, p payment.Payment, from ledger.Account, amount money.VND, kind ledger.Kind, actor, reason string) (payment.Credit, payment.Payment, error) {
 	before := p.Received
@@ -108,7 +118,7 @@ func (w *work) credit(ctx context.Context, c payment.Credit, p payment.Payment, 
 	if err != nil {
 		return c, p, err
 	}
-	step := payment.Step{Act: payment.ActPay, Actor: actor, Reason: reason, CreditID: c.ID, Receive: amount, Method: payment.BankTransfer}
+	step := payment.Step{Act: payment.ActPay, Actor: actor, Reason: reason, CreditID: c.ID, Receive: amount, Method: c.Method}
 	entry := ledger.Entry{Kind: kind, CreditID: c.ID, Actor: actor, Reason: reason}
 	excess := max(received-p.Amount, 0)
 	switch {
@@ -136,13 +146,20 @@ func (w *work) credit(ctx context.Context, c payment.Credit, p payment.Payment, 
 // hold books a credit's money as unapplied until a person decides.
 func (w *work) hold(ctx context.Context, c payment.Credit, p payment.Payment) (payment.Credit, payment.Payment, error) {
 	c.Unapplied = c.Amount
-	return c, p, w.post(ctx, p, ledger.Entry{Kind: ledger.KindCredit, CreditID: c.ID, Actor: ActorBank, Reason: string(c.Outcome)},
-		ledger.Debit(bankOf(c), c.Amount), ledger.Credit(ledger.Unapplied(c.MerchantID), c.Amount))
+	return c, p, w.post(ctx, p, ledger.Entry{Kind: ledger.KindCredit, CreditID: c.ID, Actor: string(c.Channel), Reason: string(c.Outcome)},
+		ledger.Debit(holdingOf(c), c.Amount), ledger.Credit(ledger.Unapplied(c.MerchantID), c.Amount))
 }
 
-// bankOf is the bank account that a credit's money lies on.
-func bankOf(c payment.Credit) ledger.Account {
-	if c.AccountID == "" {
+// holdingOf is where a credit's money lies.
+func holdingOf(c payment.Credit) ledger.Account {
+	switch {
+	case c.Channel == payment.ChannelAcquirer:
+		return ledger.Acquirer(c.AccountID)
+	case c.Channel == payment.ChannelTerminal:
+		return ledger.Terminal(c.AccountID)
+	case c.Channel == payment.ChannelCash:
+		return ledger.Cash(c.MerchantID)
+	case c.AccountID == "":
 		return ledger.BankUnknown(c.Source)
 	}
 	return ledger.Bank(c.AccountID)

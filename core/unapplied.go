@@ -62,7 +62,7 @@ func (c *Core) Apply(ctx context.Context, by Actor, creditID, paymentID, reason 
 			return err
 		}
 		if p.State == payment.Open && !w.now.Before(p.DueAt) {
-			if p, err = w.close(ctx, p, payment.ActExpire, "system", ""); err != nil {
+			if p, err = w.close(ctx, p, payment.ActExpire, ActorSystem, ""); err != nil {
 				return err
 			}
 		}
@@ -137,7 +137,7 @@ func (c *Core) Return(ctx context.Context, by Actor, creditID string, amount mon
 			return payment.Fail(payment.CodeInvalidAmount, "only "+credit.Unapplied.String()+" đồng of the credit are unapplied")
 		}
 		err = w.post(ctx, p, ledger.Entry{Kind: ledger.KindReturned, CreditID: credit.ID, Actor: by.Name, Reason: reason},
-			ledger.Debit(heldIn(credit), sum), ledger.Credit(bankOf(credit), sum))
+			ledger.Debit(heldIn(credit), sum), ledger.Credit(holdingOf(credit), sum))
 		if err != nil {
 			return err
 		}

@@ -42,6 +42,7 @@ type Dialect interface {
 type Notice struct {
 	Payment   payment.Payment
 	Event     payment.Event
+	Refund    payment.Refund  // as the event left it; ID "" when the event is of none
 	Profile   payment.Profile // of the merchant, or of the platform that acted for it
 	PublicID  string          // of the merchant itself, in this dialect
 	Secret    string          // Profile.NotifySecret, opened; "" when none is set

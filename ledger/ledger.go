@@ -24,6 +24,18 @@ func Bank(receivingAccountID string) Account { return Account("bank:" + receivin
 // merchant has registered.
 func BankUnknown(source string) Account { return Account("bank:unknown:" + source) }
 
+// Acquirer is money that an acquirer has captured and owes to the merchant.
+func Acquirer(connectorID string) Account { return Account("acquirer:" + connectorID) }
+
+// Terminal is money of card sales that a terminal has approved.
+func Terminal(terminalID string) Account { return Account("terminal:" + terminalID) }
+
+// Cash is money that was collected in notes.
+func Cash(merchantID string) Account { return Account("cash:" + merchantID) }
+
+// Refunding is money of approved payments that is on its way back.
+func Refunding(merchantID string) Account { return Account("merchant:" + merchantID + ":refunding") }
+
 // Sales is what the merchant has earned: the amounts of approved payments.
 func Sales(merchantID string) Account { return Account("merchant:" + merchantID + ":sales") }
 
@@ -57,10 +69,14 @@ type Kind string
 
 // The kinds of entry.
 const (
-	KindCredit   Kind = "credit"   // a bank credit was taken in
+	KindCredit   Kind = "credit"   // money came in
 	KindRelease  Kind = "release"  // a partly paid payment closed unpaid
 	KindApply    Kind = "apply"    // a person applied unapplied money to a payment
 	KindReturned Kind = "returned" // a person recorded that money went back to its payer
+	KindRefund   Kind = "refund"   // a refund was asked for
+	KindRefunded Kind = "refunded" // its money went back
+	KindRefused  Kind = "refused"  // it did not, and is the merchant's again
+	KindVoid     Kind = "void"     // a sale was taken back whole before settlement
 )
 
 // Entry is one balanced movement. It can only be made by New, so an Entry that

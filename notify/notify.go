@@ -92,7 +92,7 @@ func (s *Sender) form(ctx context.Context, item store.Item, requestID string) (d
 		return nil, nil, err
 	}
 	formed, err := d.Notice(dialect.Notice{
-		Payment: told.Payment, Event: told.Event, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
+		Payment: told.Payment, Event: told.Event, Refund: told.Refund, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
 		URL: item.Target, RequestID: requestID, At: s.Clock.Now(),
 	})
 	if err != nil {

@@ -83,3 +83,6 @@ type Connector struct {
 
 // ConfigContext binds the sealed configuration to its connector.
 func (c Connector) ConfigContext() string { return "connector/" + c.ID }
+
+// Sent says whether the payer was ever given a way to the acquirer.
+func (a Attempt) Sent() bool { return a.Handoff.URL != "" || a.Handoff.Script != "" }

@@ -38,11 +38,25 @@ func (o Outcome) Holds() bool {
 	return o == OutcomeLate || o == OutcomeDuplicate || o == OutcomeUnknown
 }
 
-// Credit is one movement on a bank account as a notifier told it, and what the
-// matcher made of it.
+// Channel is the way on which money came in.
+type Channel string
+
+// The channels.
+const (
+	ChannelBank     Channel = "bank"     // a transfer into a bank account of the merchant's
+	ChannelAcquirer Channel = "acquirer" // captured by an acquirer, who owes it to the merchant
+	ChannelTerminal Channel = "terminal" // approved at a card terminal; its acquirer owes it to the merchant
+	ChannelCash     Channel = "cash"     // collected in notes
+)
+
+// Credit is money that came in as somebody told it: a movement on a bank
+// account, an acquirer's capture, a terminal's approval, cash. With it is kept
+// what became of it.
 type Credit struct {
 	ID         string // UUIDv7
-	Source     string // the feed
+	Channel    Channel
+	Method     Method // how the payer paid it
+	Source     string // the feed, or who else told of it
 	ExternalID string // the source's id of it; with Source the first guard against doubles
 
 	BIN            string // of the bank that received it, "" when the notifier names none
@@ -60,7 +74,7 @@ type Credit struct {
 	Outcome     Outcome
 	PaymentID   string // the payment that it was matched to, also when it came late
 	MerchantID  string // whose money it is, "" while nobody knows
-	AccountID   string // the receiving account, "" when unknown
+	AccountID   string // the receiving account, "" when unknown; by channel also the connector or the terminal
 	DuplicateOf string // for OutcomeRepeated: the credit that was first
 	Applied     money.VND
 	Unapplied   money.VND // what waits for a person: unapplied money or an excess

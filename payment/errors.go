@@ -19,8 +19,9 @@ const (
 	CodePlatformClosed     Code = "platform_closed"
 	CodePaymentNotFound    Code = "payment_not_found"
 	CodeRefundNotFound     Code = "refund_not_found"
-	CodeNotFound           Code = "not_found"     // anything else that was asked for and is not there
-	CodeInvalidState       Code = "invalid_state" // the state table has no such move
+	CodeInsufficient       Code = "insufficient_balance" // the merchant's balance does not cover a refund
+	CodeNotFound           Code = "not_found"            // anything else that was asked for and is not there
+	CodeInvalidState       Code = "invalid_state"        // the state table has no such move
 	CodeInvalidRequest     Code = "invalid_request"
 	CodeConflict           Code = "conflict" // somebody else changed it first, or it exists already
 	CodeBusy               Code = "busy"     // too much at once; nothing was done, try again
@@ -30,7 +31,7 @@ const (
 // Codes lists every code, for the total tables of the dialects.
 var Codes = []Code{
 	CodeUnauthorized, CodeDuplicateReference, CodeMethodNotSupported, CodeInvalidAmount, CodeInvalidDueTime, CodeTotalLimit,
-	CodeMerchantLocked, CodeMerchantClosed, CodePlatformLocked, CodePlatformClosed, CodePaymentNotFound, CodeRefundNotFound,
+	CodeMerchantLocked, CodeMerchantClosed, CodePlatformLocked, CodePlatformClosed, CodePaymentNotFound, CodeRefundNotFound, CodeInsufficient,
 	CodeNotFound, CodeInvalidState, CodeInvalidRequest, CodeConflict, CodeBusy, CodeInternal,
 }
 

@@ -83,6 +83,15 @@ func (p Payment) Counts() bool {
 // Due is what is still to be paid, never negative.
 func (p Payment) Due() money.VND { return max(p.Amount-p.Received, 0) }
 
+// Refundable is what can still be refunded, never negative. What was received
+// above the amount is no part of it: it is owed back in any case.
+func (p Payment) Refundable() money.VND {
+	if p.State != Approved {
+		return 0
+	}
+	return max(min(p.Received, p.Amount)-p.Refunded-p.Refunding, 0)
+}
+
 // Excess is what was received above the amount; it is owed back to the payer.
 func (p Payment) Excess() money.VND { return max(p.Received-p.Amount, 0) }
 
@@ -130,9 +139,10 @@ type Event struct {
 	Act       Act
 	From, To  State
 	At        time.Time
-	Actor     string // "bank", "payer", "system", "merchant", or an operator's name
+	Actor     string // "bank", "acquirer", "payer", "system", "merchant", or an operator's name
 	Reason    string
-	CreditID  string // the bank credit that caused it, or ""
+	CreditID  string // the credit that caused it, or ""
+	RefundID  string // the refund that caused it, or ""
 
 	Method      Method
 	Received    money.VND

@@ -18,13 +18,42 @@ const (
 
 // Refund is money given back of an approved payment.
 type Refund struct {
-	ID          string // UUIDv7
-	PaymentID   string
-	Reference   string // the merchant's id for it; unique per payment
-	Amount      money.VND
-	State       RefundState
+	ID        string // UUIDv7
+	PaymentID string
+	Reference string // the merchant's id for it; unique per payment
+	Amount    money.VND
+	State     RefundState
+
+	CreditID    string // the capture that it is taken from, "" for a pay-out
+	AttemptID   string // whose capture that was
+	ConnectorID string // who gives the money back
+	Manual      bool   // a person gives it back: by bank transfer, or in the acquirer's portal
+	Actor       string // who asked for it: "merchant", or an operator's name
+	Reason      string
+
+	ExternalID string // the acquirer's id of it
+	Code       string // the acquirer's last code
+	Text       string // what it means, in words for an operator
+	Failure    Code   // why it was denied: CodeInsufficient, or "" for any other reason
+	Review     bool   // nobody could tell what became of it; a person has to look
+	Told       bool   // the merchant is told that it is under way; otherwise only of its end
+
 	CreatedAt   time.Time
+	UpdatedAt   time.Time
 	CompletedAt time.Time // zero unless approved
+}
+
+// At returns the refund as it was right after ev, an event of its own.
+func (r Refund) At(ev Event) Refund {
+	switch ev.Act {
+	case ActRefund:
+		r.State, r.CompletedAt = RefundProcessing, time.Time{}
+	case ActRefunded:
+		r.State = RefundApproved
+	case ActRefundDenied:
+		r.State, r.CompletedAt = RefundDenied, time.Time{}
+	}
+	return r
 }
 
 // Feed is a source of bank credits: one notifier's account of ours. Secret and

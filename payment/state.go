@@ -18,10 +18,15 @@ const (
 	ActExcess  Act = "excess"  // money above the amount came or went back
 	ActLate    Act = "late"    // money came after the offer had ended; it waits for a person
 	ActProcess Act = "process" // the payer submitted, the outcome is outstanding
+	ActRetry   Act = "retry"   // the payer's try came to nothing; another may follow
 	ActDeny    Act = "deny"
 	ActCancel  Act = "cancel"
 	ActExpire  Act = "expire"
 	ActVoid    Act = "void"
+
+	ActRefund       Act = "refund"        // a refund was asked for
+	ActRefunded     Act = "refunded"      // its money went back
+	ActRefundDenied Act = "refund_denied" // it did not
 )
 
 // Arrow is one legal move: in state From, Act leads to To.
@@ -44,10 +49,14 @@ var Arrows = []Arrow{
 	{Open, ActExpire, Expired},
 	{Processing, ActPart, Processing},
 	{Processing, ActPay, Approved},
+	{Processing, ActRetry, Open},
 	{Processing, ActDeny, Denied},
 	{Approved, ActLate, Approved},
 	{Approved, ActExcess, Approved},
 	{Approved, ActVoid, Voided},
+	{Approved, ActRefund, Approved},
+	{Approved, ActRefunded, Approved},
+	{Approved, ActRefundDenied, Approved},
 	{Expired, ActLate, Expired},
 	{Expired, ActPart, Expired},
 	{Expired, ActPay, Approved},
@@ -77,8 +86,10 @@ type Step struct {
 	Actor    string
 	Reason   string
 	CreditID string
+	RefundID string
 	Receive  money.VND // added to Received; negative when money goes back
-	Method   Method    // for ActChoose
+	Refund   money.VND // for the three acts of refunds: the refund's amount
+	Method   Method    // for ActChoose and ActProcess
 }
 
 // Apply makes one move and returns the payment after it with its event. It
@@ -95,8 +106,24 @@ func (p Payment) Apply(s Step) (Payment, Event, error) {
 	if s.Act == ActPay && received < p.Amount {
 		return p, Event{}, &Error{Code: CodeInvalidAmount, Text: fmt.Sprintf("%d đồng received do not pay %d", received, p.Amount)}
 	}
+	refunding, refunded := p.Refunding, p.Refunded
+	switch s.Act {
+	case ActRefund:
+		if s.Refund <= 0 || s.Refund > p.Refundable() {
+			return p, Event{}, &Error{Code: CodeInvalidAmount, Text: fmt.Sprintf("%d đồng cannot be refunded of %d that can", s.Refund, p.Refundable())}
+		}
+		refunding += s.Refund
+	case ActRefunded, ActRefundDenied:
+		if s.Refund <= 0 || s.Refund > p.Refunding {
+			return p, Event{}, &Error{Code: CodeInvalidAmount, Text: fmt.Sprintf("%d đồng are not among the %d being refunded", s.Refund, p.Refunding)}
+		}
+		refunding -= s.Refund
+		if s.Act == ActRefunded {
+			refunded += s.Refund
+		}
+	}
 	from := p.State
-	p.State, p.Received = to, received
+	p.State, p.Received, p.Refunding, p.Refunded = to, received, refunding, refunded
 	p.Version++
 	if s.Method != "" {
 		p.Method = s.Method
@@ -110,7 +137,7 @@ func (p Payment) Apply(s Step) (Payment, Event, error) {
 	}
 	return p, Event{
 		PaymentID: p.ID, Version: p.Version, Act: s.Act, From: from, To: to, At: p.UpdatedAt,
-		Actor: s.Actor, Reason: s.Reason, CreditID: s.CreditID, Method: p.Method,
+		Actor: s.Actor, Reason: s.Reason, CreditID: s.CreditID, RefundID: s.RefundID, Method: p.Method,
 		Received: p.Received, Refunded: p.Refunded, Refunding: p.Refunding, CompletedAt: p.CompletedAt,
 	}, nil
 }

@@ -11,7 +11,8 @@ import (
 
 var allActs = []payment.Act{
 	payment.ActChoose, payment.ActPart, payment.ActPay, payment.ActExcess, payment.ActLate,
-	payment.ActProcess, payment.ActDeny, payment.ActCancel, payment.ActExpire, payment.ActVoid,
+	payment.ActProcess, payment.ActRetry, payment.ActDeny, payment.ActCancel, payment.ActExpire, payment.ActVoid,
+	payment.ActRefund, payment.ActRefunded, payment.ActRefundDenied,
 }
 
 // Whatever is done to a payment in whatever order, it only moves along arrows,
@@ -27,6 +28,7 @@ func TestStateMachine(t *testing.T) {
 				Act:     rapid.SampledFrom(allActs).Draw(t, "act"),
 				At:      start.Add(time.Duration(rapid.IntRange(-60, 60).Draw(t, "at")) * time.Minute),
 				Receive: money.VND(rapid.Int64Range(-500, 1500).Draw(t, "receive")),
+				Refund:  money.VND(rapid.Int64Range(-100, 1200).Draw(t, "refund")),
 			}
 			next, ev, err := p.Apply(step)
 			if err != nil {
@@ -44,6 +46,9 @@ func TestStateMachine(t *testing.T) {
 			}
 			if to == payment.Approved && before.State != payment.Approved && (next.Received < next.Amount || next.CompletedAt.IsZero()) {
 				t.Fatalf("approved with %d of %d", next.Received, next.Amount)
+			}
+			if next.Refunded < 0 || next.Refunding < 0 || (step.Act == payment.ActRefund && next.Refunded+next.Refunding > min(next.Received, next.Amount)) {
+				t.Fatalf("%d refunded and %d being refunded of %d received for %d", next.Refunded, next.Refunding, next.Received, next.Amount)
 			}
 			if back := before.At(ev); back.State != next.State || back.Received != next.Received || back.Version != next.Version || !back.CompletedAt.Equal(next.CompletedAt) {
 				t.Fatalf("the event does not show the row after it: %+v, %+v", back, next)

@@ -180,6 +180,7 @@ func (tx *Tx) insertCredit(ctx context.Context, c payment.Credit, print string) 
 		Memo: c.Memo, Reference: c.Reference, OrderCode: c.OrderCode, OccurredAt: millis(c.OccurredAt), ReceivedAt: millis(c.ReceivedAt),
 		Outcome: string(c.Outcome), PaymentID: c.PaymentID, MerchantID: c.MerchantID, AccountID: c.AccountID, DuplicateOf: c.DuplicateOf,
 		Applied: int64(c.Applied), Unapplied: int64(c.Unapplied), Returned: int64(c.Returned), Explanation: string(explanation),
+		Channel: string(c.Channel), Method: string(c.Method),
 	})
 	return n == 1, err
 }
@@ -198,7 +199,7 @@ func (tx *Tx) SaveCredit(ctx context.Context, c payment.Credit) error {
 
 func creditRow(r db.BankCredit) (payment.Credit, error) {
 	c := payment.Credit{
-		ID: r.ID, Source: r.Source, ExternalID: r.ExternalID, BIN: r.Bin, Account: r.Account, VirtualAccount: r.VirtualAccount,
+		ID: r.ID, Channel: payment.Channel(r.Channel), Method: payment.Method(r.Method), Source: r.Source, ExternalID: r.ExternalID, BIN: r.Bin, Account: r.Account, VirtualAccount: r.VirtualAccount,
 		Amount: money.VND(r.Amount), Currency: r.Currency, Direction: payment.Direction(r.Direction), Memo: r.Memo, Reference: r.Reference,
 		OrderCode: r.OrderCode, OccurredAt: moment(r.OccurredAt), ReceivedAt: moment(r.ReceivedAt),
 		Outcome: payment.Outcome(r.Outcome), PaymentID: r.PaymentID, MerchantID: r.MerchantID, AccountID: r.AccountID, DuplicateOf: r.DuplicateOf,

@@ -271,13 +271,14 @@ func (tx *Tx) SavePayment(ctx context.Context, p payment.Payment, ev payment.Eve
 		PaymentID: ev.PaymentID, Version: ev.Version, Act: string(ev.Act), FromState: string(ev.From), ToState: string(ev.To), At: millis(ev.At),
 		Actor: ev.Actor, Reason: ev.Reason, CreditID: ev.CreditID, Method: string(ev.Method),
 		Received: int64(ev.Received), Refunded: int64(ev.Refunded), Refunding: int64(ev.Refunding), CompletedAt: millis(ev.CompletedAt),
+		RefundID: ev.RefundID,
 	})
 }
 
 func eventRow(r db.PaymentEvent) payment.Event {
 	return payment.Event{
 		PaymentID: r.PaymentID, Version: r.Version, Act: payment.Act(r.Act), From: payment.State(r.FromState), To: payment.State(r.ToState),
-		At: moment(r.At), Actor: r.Actor, Reason: r.Reason, CreditID: r.CreditID, Method: payment.Method(r.Method),
+		At: moment(r.At), Actor: r.Actor, Reason: r.Reason, CreditID: r.CreditID, RefundID: r.RefundID, Method: payment.Method(r.Method),
 		Received: money.VND(r.Received), Refunded: money.VND(r.Refunded), Refunding: money.VND(r.Refunding), CompletedAt: moment(r.CompletedAt),
 	}
 }
@@ -302,48 +303,6 @@ func (tx *Tx) Events(ctx context.Context, paymentID string) ([]payment.Event, er
 		events[i] = eventRow(row)
 	}
 	return events, nil
-}
-
-func refundRow(r db.Refund) payment.Refund {
-	return payment.Refund{
-		ID: r.ID, PaymentID: r.PaymentID, Reference: r.Reference, Amount: money.VND(r.Amount), State: payment.RefundState(r.State),
-		CreatedAt: moment(r.CreatedAt), CompletedAt: moment(r.CompletedAt),
-	}
-}
-
-// AddRefund inserts a refund; CodeDuplicateReference when its payment has one
-// of that reference.
-func (tx *Tx) AddRefund(ctx context.Context, r payment.Refund) error {
-	n, err := tx.q.InsertRefund(ctx, db.InsertRefundParams{
-		ID: r.ID, PaymentID: r.PaymentID, Reference: r.Reference, Amount: int64(r.Amount), State: string(r.State),
-		CreatedAt: millis(r.CreatedAt), CompletedAt: millis(r.CompletedAt),
-	})
-	if err == nil && n == 0 {
-		return payment.Fail(payment.CodeDuplicateReference, "this payment has a refund of that reference")
-	}
-	return err
-}
-
-// Refunds lists a payment's refunds, oldest first.
-func (tx *Tx) Refunds(ctx context.Context, paymentID string) ([]payment.Refund, error) {
-	rows, err := tx.q.Refunds(ctx, paymentID)
-	if err != nil {
-		return nil, err
-	}
-	refunds := make([]payment.Refund, len(rows))
-	for i, row := range rows {
-		refunds[i] = refundRow(row)
-	}
-	return refunds, nil
-}
-
-// RefundByReference loads one refund; CodeRefundNotFound when there is none.
-func (tx *Tx) RefundByReference(ctx context.Context, paymentID, reference string) (payment.Refund, error) {
-	row, err := tx.q.RefundByReference(ctx, db.RefundByReferenceParams{PaymentID: paymentID, Reference: reference})
-	if err != nil {
-		return payment.Refund{}, missing(err, payment.CodeRefundNotFound, "no such refund")
-	}
-	return refundRow(row), nil
 }
 
 // missing gives the absence of a row the code of what was looked for. A key

@@ -88,6 +88,7 @@ var refusals = map[payment.Code]refusal{
 	payment.CodePlatformClosed:     {gatewayCode: codePlatformClosed},
 	payment.CodePaymentNotFound:    {gatewayCode: codePaymentNotFound},
 	payment.CodeRefundNotFound:     {gatewayCode: codeRefundNotFound},
+	payment.CodeInsufficient:       {gatewayCode: codeInsufficient},
 	payment.CodeInvalidState:       {gatewayCode: codeInvalidPayment},
 	payment.CodeNotFound:           {cause: causeServerFailed}, // no call asks for anything else
 	payment.CodeInvalidRequest:     {cause: causeInvalidRequest},
@@ -105,7 +106,7 @@ var pages = map[string][]string{
 	opCheckout: append([]string{codeApproved, codeDuplicatePaymentID, codeMethodNotSupported,
 		codeInvalidAmount, codeInvalidDueTime, codeTotalLimit}, accountCodes...),
 	opRefund: append([]string{codeApproved, codePending, codeDuplicateRefundID, codePaymentNotFound,
-		codeInvalidPayment, codeInvalidAmount, codeMethodNotSupported, codeUnspecifiedFailure}, accountCodes...),
+		codeInvalidPayment, codeInvalidAmount, codeMethodNotSupported, codeInsufficient, codeUnspecifiedFailure}, accountCodes...),
 	opRetrievePayment: {codeApproved, codePaymentNotFound},
 	opRetrieveRefund:  {codeApproved, codePaymentNotFound, codeRefundNotFound},
 }

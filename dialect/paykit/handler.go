@@ -1,6 +1,7 @@
 package paykit
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -229,6 +230,9 @@ func (h *handler) refund(ctx context.Context, who caller, body []byte) (any, err
 	o := refundOutcomes[r.State]
 	answer := refundResponse{envelope: h.success(), Payment: paymentOf(p), Refund: refundOf(p, r)}
 	answer.Result, answer.GatewayCode = o.answer, o.gatewayCode
+	if r.State == payment.RefundDenied && r.Failure != "" {
+		answer.GatewayCode = cmp.Or(refusalOf(opRefund, r.Failure).gatewayCode, o.gatewayCode)
+	}
 	return answer, nil
 }
 

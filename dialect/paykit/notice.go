@@ -23,9 +23,10 @@ var _ dialect.Dialect = Dialect{}
 // Name is "paykit".
 func (Dialect) Name() string { return Name }
 
-// Owes says that every change of state is told. Opening is none (P21), and a
-// payment that is paid in part stays OPEN.
-func (Dialect) Owes(ev payment.Event) bool { return ev.From != ev.To }
+// Owes says that every change of state is told, and every refund when it is
+// under way and when it closes. Opening is no change (P21), and a payment that
+// is paid in part stays OPEN.
+func (Dialect) Owes(ev payment.Event) bool { return ev.From != ev.To || ev.RefundID != "" }
 
 // Notice forms an IPN. To https it has the whole payment and, in the header
 // secret-key, the receiver's IPN secret in clear; to http it has ids only and
@@ -46,9 +47,14 @@ func (Dialect) Notice(n dialect.Notice) (dialect.Request, error) {
 		if n.Secret != "" {
 			headers["secret-key"] = n.Secret
 		}
-		body = fullNotice{RequestAt: datetime(n.At), MID: n.PublicID, Payment: noticePayment(n.Payment)}
+		full := fullNotice{RequestAt: datetime(n.At), MID: n.PublicID, Payment: noticePayment(n.Payment)}
+		if n.Refund.ID != "" {
+			r := refundOf(n.Payment, n.Refund)
+			full.Refund = &r
+		}
+		body = full
 	case "http":
-		body = thinNotice{RequestAt: datetime(n.At), MID: n.PublicID, PaymentID: n.Payment.Reference}
+		body = thinNotice{RequestAt: datetime(n.At), MID: n.PublicID, PaymentID: n.Payment.Reference, RefundID: n.Refund.Reference}
 	default:
 		return dialect.Request{}, fmt.Errorf("paykit: an IPN cannot go to scheme %q", u.Scheme)
 	}

@@ -67,6 +67,7 @@ const (
 	codeMerchantClosed     = "MERCHANT_ACCOUNT_HAS_BEEN_CLOSED"
 	codePlatformLocked     = "PLATFORM_HAS_BEEN_LOCKED"
 	codePlatformClosed     = "PLATFORM_HAS_BEEN_CLOSED"
+	codeInsufficient       = "INSUFFICIENT_BALANCE"
 	codePaymentNotFound    = "PAYMENT_NOT_FOUND"
 	codeRefundNotFound     = "REFUND_NOT_FOUND"
 	codeInvalidPayment     = "INVALID_PAYMENT"
@@ -181,6 +182,7 @@ type fullNotice struct {
 	RequestAt datetime      `json:"request_at"`
 	MID       string        `json:"mid"`
 	Payment   paymentObject `json:"payment"`
+	Refund    *refundObject `json:"refund,omitempty"` // when the notice is of one
 }
 
 // thinNotice is the body of an IPN to an http address.
@@ -188,4 +190,5 @@ type thinNotice struct {
 	RequestAt datetime `json:"request_at"`
 	MID       string   `json:"mid"`
 	PaymentID string   `json:"payment_id"`
+	RefundID  string   `json:"refund_id,omitempty"` // when the notice is of one
 }

@@ -143,7 +143,7 @@ type Report struct {
 	Merchant   string    // the acquirer's name of the merchant, "" when it does not say; the connector has compared it with its configuration
 	Code       string    // the acquirer's code
 	Text       string    // what it means, for an operator
-	// Reason is why it failed, in our own words, or "": payment.CodeInsufficientBalance
+	// Reason is why it failed, in our own words, or "": payment.CodeInsufficient
 	// for a refund that the merchant's balance does not cover.
 	Reason payment.Code
 	At     time.Time // when the money moved, zero when not told

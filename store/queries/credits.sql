@@ -31,8 +31,8 @@ SELECT * FROM bank_messages WHERE id = $1;
 
 -- name: InsertCredit :execrows
 INSERT INTO bank_credits (id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code,
-    occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+    occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation, channel, method)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
 ON CONFLICT DO NOTHING;
 
 -- name: UpdateCredit :exec

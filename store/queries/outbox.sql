@@ -36,12 +36,14 @@ UPDATE outbox_items SET state = 'pending', tries = 0, due_at = $2, finished_at =
 -- name: Item :one
 SELECT * FROM outbox_items WHERE id = $1;
 
+-- Notices only: what acquirers are asked is no notice to a merchant.
+
 -- name: ItemsOfPayment :many
-SELECT * FROM outbox_items WHERE payment_id = $1 ORDER BY id;
+SELECT * FROM outbox_items WHERE payment_id = $1 AND kind NOT IN ('attempt', 'refund') ORDER BY id;
 
 -- name: SearchItems :many
 SELECT * FROM outbox_items
-WHERE id < sqlc.arg(before_id)
+WHERE id < sqlc.arg(before_id) AND kind NOT IN ('attempt', 'refund')
   AND (CAST(sqlc.arg(merchant_id) AS TEXT) = '' OR merchant_id = sqlc.arg(merchant_id))
   AND (CAST(sqlc.arg(state) AS TEXT) = '' OR state = sqlc.arg(state))
 ORDER BY id DESC LIMIT sqlc.arg(page);
@@ -50,4 +52,5 @@ ORDER BY id DESC LIMIT sqlc.arg(page);
 SELECT * FROM outbox_attempts WHERE item_id = $1 ORDER BY number;
 
 -- name: OutboxBacklog :one
-SELECT COUNT(*) AS pending, CAST(COALESCE(MIN(created_at), 0) AS BIGINT) AS oldest FROM outbox_items WHERE state = 'pending';
+SELECT COUNT(*) AS pending, CAST(COALESCE(MIN(created_at), 0) AS BIGINT) AS oldest FROM outbox_items
+WHERE state = 'pending' AND kind NOT IN ('attempt', 'refund');

@@ -43,8 +43,8 @@ UPDATE payments SET version = $2, received = $3, refunded = $4, refunding = $5, 
 WHERE id = $1 AND version = $2 - 1;
 
 -- name: InsertEvent :exec
-INSERT INTO payment_events (payment_id, version, act, from_state, to_state, at, actor, reason, credit_id, method, received, refunded, refunding, completed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14);
+INSERT INTO payment_events (payment_id, version, act, from_state, to_state, at, actor, reason, credit_id, method, received, refunded, refunding, completed_at, refund_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 
 -- name: Event :one
 SELECT * FROM payment_events WHERE payment_id = $1 AND version = $2;
@@ -75,7 +75,9 @@ SELECT used FROM limit_usage WHERE merchant_id = $1 AND day = $2 FOR UPDATE;
 UPDATE limit_usage SET used = used + sqlc.arg(amount) WHERE merchant_id = sqlc.arg(merchant_id) AND day = sqlc.arg(day);
 
 -- name: InsertRefund :execrows
-INSERT INTO refunds (id, payment_id, reference, amount, state, created_at, completed_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING;
+INSERT INTO refunds (id, payment_id, reference, amount, state, created_at, completed_at, credit_id, attempt_id, connector_id, manual, actor, reason,
+    external_id, code, note, failure, review, told, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT DO NOTHING;
 
 -- name: Refunds :many
 SELECT * FROM refunds WHERE payment_id = $1 ORDER BY id;

@@ -11,7 +11,7 @@ import (
 )
 
 const appliedCreditsForUpdate = `-- name: AppliedCreditsForUpdate :many
-SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation FROM bank_credits WHERE payment_id = $1 AND payment_id <> '' AND applied > 0 ORDER BY id FOR UPDATE
+SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation, channel, method FROM bank_credits WHERE payment_id = $1 AND payment_id <> '' AND applied > 0 ORDER BY id FOR UPDATE
 `
 
 func (q *Queries) AppliedCreditsForUpdate(ctx context.Context, paymentID string) ([]BankCredit, error) {
@@ -48,6 +48,8 @@ func (q *Queries) AppliedCreditsForUpdate(ctx context.Context, paymentID string)
 			&i.Unapplied,
 			&i.Returned,
 			&i.Explanation,
+			&i.Channel,
+			&i.Method,
 		); err != nil {
 			return nil, err
 		}
@@ -63,7 +65,7 @@ func (q *Queries) AppliedCreditsForUpdate(ctx context.Context, paymentID string)
 }
 
 const credit = `-- name: Credit :one
-SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation FROM bank_credits WHERE id = $1
+SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation, channel, method FROM bank_credits WHERE id = $1
 `
 
 func (q *Queries) Credit(ctx context.Context, id string) (BankCredit, error) {
@@ -94,12 +96,14 @@ func (q *Queries) Credit(ctx context.Context, id string) (BankCredit, error) {
 		&i.Unapplied,
 		&i.Returned,
 		&i.Explanation,
+		&i.Channel,
+		&i.Method,
 	)
 	return i, err
 }
 
 const creditByExternalID = `-- name: CreditByExternalID :one
-SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation FROM bank_credits WHERE source = $1 AND external_id = $2
+SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation, channel, method FROM bank_credits WHERE source = $1 AND external_id = $2
 `
 
 type CreditByExternalIDParams struct {
@@ -135,12 +139,14 @@ func (q *Queries) CreditByExternalID(ctx context.Context, arg CreditByExternalID
 		&i.Unapplied,
 		&i.Returned,
 		&i.Explanation,
+		&i.Channel,
+		&i.Method,
 	)
 	return i, err
 }
 
 const creditByPrint = `-- name: CreditByPrint :one
-SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation FROM bank_credits WHERE print = $1
+SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation, channel, method FROM bank_credits WHERE print = $1
 `
 
 func (q *Queries) CreditByPrint(ctx context.Context, print sql.NullString) (BankCredit, error) {
@@ -171,12 +177,14 @@ func (q *Queries) CreditByPrint(ctx context.Context, print sql.NullString) (Bank
 		&i.Unapplied,
 		&i.Returned,
 		&i.Explanation,
+		&i.Channel,
+		&i.Method,
 	)
 	return i, err
 }
 
 const creditForUpdate = `-- name: CreditForUpdate :one
-SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation FROM bank_credits WHERE id = $1 FOR UPDATE
+SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation, channel, method FROM bank_credits WHERE id = $1 FOR UPDATE
 `
 
 func (q *Queries) CreditForUpdate(ctx context.Context, id string) (BankCredit, error) {
@@ -207,12 +215,14 @@ func (q *Queries) CreditForUpdate(ctx context.Context, id string) (BankCredit, e
 		&i.Unapplied,
 		&i.Returned,
 		&i.Explanation,
+		&i.Channel,
+		&i.Method,
 	)
 	return i, err
 }
 
 const creditsOfPayment = `-- name: CreditsOfPayment :many
-SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation FROM bank_credits WHERE payment_id = $1 AND payment_id <> '' ORDER BY id
+SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation, channel, method FROM bank_credits WHERE payment_id = $1 AND payment_id <> '' ORDER BY id
 `
 
 func (q *Queries) CreditsOfPayment(ctx context.Context, paymentID string) ([]BankCredit, error) {
@@ -249,6 +259,8 @@ func (q *Queries) CreditsOfPayment(ctx context.Context, paymentID string) ([]Ban
 			&i.Unapplied,
 			&i.Returned,
 			&i.Explanation,
+			&i.Channel,
+			&i.Method,
 		); err != nil {
 			return nil, err
 		}
@@ -365,8 +377,8 @@ func (q *Queries) FinishMessage(ctx context.Context, arg FinishMessageParams) er
 
 const insertCredit = `-- name: InsertCredit :execrows
 INSERT INTO bank_credits (id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code,
-    occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+    occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation, channel, method)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
 ON CONFLICT DO NOTHING
 `
 
@@ -395,6 +407,8 @@ type InsertCreditParams struct {
 	Unapplied      int64
 	Returned       int64
 	Explanation    string
+	Channel        string
+	Method         string
 }
 
 func (q *Queries) InsertCredit(ctx context.Context, arg InsertCreditParams) (int64, error) {
@@ -423,6 +437,8 @@ func (q *Queries) InsertCredit(ctx context.Context, arg InsertCreditParams) (int
 		arg.Unapplied,
 		arg.Returned,
 		arg.Explanation,
+		arg.Channel,
+		arg.Method,
 	)
 	if err != nil {
 		return 0, err
@@ -533,7 +549,7 @@ func (q *Queries) RecordPull(ctx context.Context, arg RecordPullParams) error {
 }
 
 const searchCredits = `-- name: SearchCredits :many
-SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation FROM bank_credits
+SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation, channel, method FROM bank_credits
 WHERE id < $1
   AND (CAST($2 AS TEXT) = '' OR merchant_id = $2)
   AND (CAST($3 AS TEXT) = '' OR outcome = $3)
@@ -589,6 +605,8 @@ func (q *Queries) SearchCredits(ctx context.Context, arg SearchCreditsParams) ([
 			&i.Unapplied,
 			&i.Returned,
 			&i.Explanation,
+			&i.Channel,
+			&i.Method,
 		); err != nil {
 			return nil, err
 		}
@@ -604,7 +622,7 @@ func (q *Queries) SearchCredits(ctx context.Context, arg SearchCreditsParams) ([
 }
 
 const unappliedCredits = `-- name: UnappliedCredits :many
-SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation FROM bank_credits
+SELECT id, source, external_id, print, bin, account, virtual_account, amount, currency, direction, memo, reference, order_code, occurred_at, received_at, outcome, payment_id, merchant_id, account_id, duplicate_of, applied, unapplied, returned, explanation, channel, method FROM bank_credits
 WHERE unapplied > 0 AND id < $1
   AND (CAST($2 AS TEXT) = '' OR merchant_id = $2)
 ORDER BY id DESC LIMIT $3
@@ -650,6 +668,8 @@ func (q *Queries) UnappliedCredits(ctx context.Context, arg UnappliedCreditsPara
 			&i.Unapplied,
 			&i.Returned,
 			&i.Explanation,
+			&i.Channel,
+			&i.Method,
 		); err != nil {
 			return nil, err
 		}

@@ -42,8 +42,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.appliedCreditsForUpdateStmt, err = db.PrepareContext(ctx, appliedCreditsForUpdate); err != nil {
 		return nil, fmt.Errorf("error preparing query AppliedCreditsForUpdate: %w", err)
 	}
+	if q.attemptToPayStmt, err = db.PrepareContext(ctx, attemptToPay); err != nil {
+		return nil, fmt.Errorf("error preparing query AttemptToPay: %w", err)
+	}
+	if q.attemptToPayByReferenceStmt, err = db.PrepareContext(ctx, attemptToPayByReference); err != nil {
+		return nil, fmt.Errorf("error preparing query AttemptToPayByReference: %w", err)
+	}
 	if q.attemptsStmt, err = db.PrepareContext(ctx, attempts); err != nil {
 		return nil, fmt.Errorf("error preparing query Attempts: %w", err)
+	}
+	if q.attemptsForReviewStmt, err = db.PrepareContext(ctx, attemptsForReview); err != nil {
+		return nil, fmt.Errorf("error preparing query AttemptsForReview: %w", err)
+	}
+	if q.attemptsToPayStmt, err = db.PrepareContext(ctx, attemptsToPay); err != nil {
+		return nil, fmt.Errorf("error preparing query AttemptsToPay: %w", err)
 	}
 	if q.auditLogStmt, err = db.PrepareContext(ctx, auditLog); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditLog: %w", err)
@@ -53,6 +65,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.claimItemsStmt, err = db.PrepareContext(ctx, claimItems); err != nil {
 		return nil, fmt.Errorf("error preparing query ClaimItems: %w", err)
+	}
+	if q.connectorStmt, err = db.PrepareContext(ctx, connector); err != nil {
+		return nil, fmt.Errorf("error preparing query Connector: %w", err)
+	}
+	if q.connectorForUpdateStmt, err = db.PrepareContext(ctx, connectorForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query ConnectorForUpdate: %w", err)
+	}
+	if q.connectorsStmt, err = db.PrepareContext(ctx, connectors); err != nil {
+		return nil, fmt.Errorf("error preparing query Connectors: %w", err)
 	}
 	if q.countDuePaymentsStmt, err = db.PrepareContext(ctx, countDuePayments); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDuePayments: %w", err)
@@ -105,8 +126,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAttemptStmt, err = db.PrepareContext(ctx, insertAttempt); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAttempt: %w", err)
 	}
+	if q.insertAttemptToPayStmt, err = db.PrepareContext(ctx, insertAttemptToPay); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertAttemptToPay: %w", err)
+	}
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
+	}
+	if q.insertConnectorStmt, err = db.PrepareContext(ctx, insertConnector); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertConnector: %w", err)
 	}
 	if q.insertCreditStmt, err = db.PrepareContext(ctx, insertCredit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertCredit: %w", err)
@@ -228,11 +255,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.recordPullStmt, err = db.PrepareContext(ctx, recordPull); err != nil {
 		return nil, fmt.Errorf("error preparing query RecordPull: %w", err)
 	}
+	if q.refundStmt, err = db.PrepareContext(ctx, refund); err != nil {
+		return nil, fmt.Errorf("error preparing query Refund: %w", err)
+	}
 	if q.refundByReferenceStmt, err = db.PrepareContext(ctx, refundByReference); err != nil {
 		return nil, fmt.Errorf("error preparing query RefundByReference: %w", err)
 	}
 	if q.refundsStmt, err = db.PrepareContext(ctx, refunds); err != nil {
 		return nil, fmt.Errorf("error preparing query Refunds: %w", err)
+	}
+	if q.refundsForPersonStmt, err = db.PrepareContext(ctx, refundsForPerson); err != nil {
+		return nil, fmt.Errorf("error preparing query RefundsForPerson: %w", err)
 	}
 	if q.releaseItemStmt, err = db.PrepareContext(ctx, releaseItem); err != nil {
 		return nil, fmt.Errorf("error preparing query ReleaseItem: %w", err)
@@ -267,6 +300,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.unappliedCreditsStmt, err = db.PrepareContext(ctx, unappliedCredits); err != nil {
 		return nil, fmt.Errorf("error preparing query UnappliedCredits: %w", err)
 	}
+	if q.updateAttemptToPayStmt, err = db.PrepareContext(ctx, updateAttemptToPay); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateAttemptToPay: %w", err)
+	}
+	if q.updateConnectorStmt, err = db.PrepareContext(ctx, updateConnector); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateConnector: %w", err)
+	}
 	if q.updateCreditStmt, err = db.PrepareContext(ctx, updateCredit); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateCredit: %w", err)
 	}
@@ -281,6 +320,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.updateProfileStmt, err = db.PrepareContext(ctx, updateProfile); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateProfile: %w", err)
+	}
+	if q.updateRefundStmt, err = db.PrepareContext(ctx, updateRefund); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateRefund: %w", err)
 	}
 	if q.virtualAccountOwnersStmt, err = db.PrepareContext(ctx, virtualAccountOwners); err != nil {
 		return nil, fmt.Errorf("error preparing query VirtualAccountOwners: %w", err)
@@ -323,9 +365,29 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing appliedCreditsForUpdateStmt: %w", cerr)
 		}
 	}
+	if q.attemptToPayStmt != nil {
+		if cerr := q.attemptToPayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attemptToPayStmt: %w", cerr)
+		}
+	}
+	if q.attemptToPayByReferenceStmt != nil {
+		if cerr := q.attemptToPayByReferenceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attemptToPayByReferenceStmt: %w", cerr)
+		}
+	}
 	if q.attemptsStmt != nil {
 		if cerr := q.attemptsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing attemptsStmt: %w", cerr)
+		}
+	}
+	if q.attemptsForReviewStmt != nil {
+		if cerr := q.attemptsForReviewStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attemptsForReviewStmt: %w", cerr)
+		}
+	}
+	if q.attemptsToPayStmt != nil {
+		if cerr := q.attemptsToPayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing attemptsToPayStmt: %w", cerr)
 		}
 	}
 	if q.auditLogStmt != nil {
@@ -341,6 +403,21 @@ func (q *Queries) Close() error {
 	if q.claimItemsStmt != nil {
 		if cerr := q.claimItemsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing claimItemsStmt: %w", cerr)
+		}
+	}
+	if q.connectorStmt != nil {
+		if cerr := q.connectorStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing connectorStmt: %w", cerr)
+		}
+	}
+	if q.connectorForUpdateStmt != nil {
+		if cerr := q.connectorForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing connectorForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.connectorsStmt != nil {
+		if cerr := q.connectorsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing connectorsStmt: %w", cerr)
 		}
 	}
 	if q.countDuePaymentsStmt != nil {
@@ -428,9 +505,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAttemptStmt: %w", cerr)
 		}
 	}
+	if q.insertAttemptToPayStmt != nil {
+		if cerr := q.insertAttemptToPayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertAttemptToPayStmt: %w", cerr)
+		}
+	}
 	if q.insertAuditStmt != nil {
 		if cerr := q.insertAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
+		}
+	}
+	if q.insertConnectorStmt != nil {
+		if cerr := q.insertConnectorStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertConnectorStmt: %w", cerr)
 		}
 	}
 	if q.insertCreditStmt != nil {
@@ -633,6 +720,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing recordPullStmt: %w", cerr)
 		}
 	}
+	if q.refundStmt != nil {
+		if cerr := q.refundStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing refundStmt: %w", cerr)
+		}
+	}
 	if q.refundByReferenceStmt != nil {
 		if cerr := q.refundByReferenceStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing refundByReferenceStmt: %w", cerr)
@@ -641,6 +733,11 @@ func (q *Queries) Close() error {
 	if q.refundsStmt != nil {
 		if cerr := q.refundsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing refundsStmt: %w", cerr)
+		}
+	}
+	if q.refundsForPersonStmt != nil {
+		if cerr := q.refundsForPersonStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing refundsForPersonStmt: %w", cerr)
 		}
 	}
 	if q.releaseItemStmt != nil {
@@ -698,6 +795,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing unappliedCreditsStmt: %w", cerr)
 		}
 	}
+	if q.updateAttemptToPayStmt != nil {
+		if cerr := q.updateAttemptToPayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateAttemptToPayStmt: %w", cerr)
+		}
+	}
+	if q.updateConnectorStmt != nil {
+		if cerr := q.updateConnectorStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateConnectorStmt: %w", cerr)
+		}
+	}
 	if q.updateCreditStmt != nil {
 		if cerr := q.updateCreditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateCreditStmt: %w", cerr)
@@ -721,6 +828,11 @@ func (q *Queries) Close() error {
 	if q.updateProfileStmt != nil {
 		if cerr := q.updateProfileStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateProfileStmt: %w", cerr)
+		}
+	}
+	if q.updateRefundStmt != nil {
+		if cerr := q.updateRefundStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateRefundStmt: %w", cerr)
 		}
 	}
 	if q.virtualAccountOwnersStmt != nil {
@@ -778,10 +890,17 @@ type Queries struct {
 	adminTokenByHashStmt          *sql.Stmt
 	adminTokensStmt               *sql.Stmt
 	appliedCreditsForUpdateStmt   *sql.Stmt
+	attemptToPayStmt              *sql.Stmt
+	attemptToPayByReferenceStmt   *sql.Stmt
 	attemptsStmt                  *sql.Stmt
+	attemptsForReviewStmt         *sql.Stmt
+	attemptsToPayStmt             *sql.Stmt
 	auditLogStmt                  *sql.Stmt
 	bumpLimitUsageStmt            *sql.Stmt
 	claimItemsStmt                *sql.Stmt
+	connectorStmt                 *sql.Stmt
+	connectorForUpdateStmt        *sql.Stmt
+	connectorsStmt                *sql.Stmt
 	countDuePaymentsStmt          *sql.Stmt
 	creditStmt                    *sql.Stmt
 	creditByExternalIDStmt        *sql.Stmt
@@ -799,7 +918,9 @@ type Queries struct {
 	freeLeasesStmt                *sql.Stmt
 	insertAdminTokenStmt          *sql.Stmt
 	insertAttemptStmt             *sql.Stmt
+	insertAttemptToPayStmt        *sql.Stmt
 	insertAuditStmt               *sql.Stmt
+	insertConnectorStmt           *sql.Stmt
 	insertCreditStmt              *sql.Stmt
 	insertEntryStmt               *sql.Stmt
 	insertEventStmt               *sql.Stmt
@@ -840,8 +961,10 @@ type Queries struct {
 	receivingAccountsStmt         *sql.Stmt
 	receivingAccountsByNumberStmt *sql.Stmt
 	recordPullStmt                *sql.Stmt
+	refundStmt                    *sql.Stmt
 	refundByReferenceStmt         *sql.Stmt
 	refundsStmt                   *sql.Stmt
+	refundsForPersonStmt          *sql.Stmt
 	releaseItemStmt               *sql.Stmt
 	replayItemStmt                *sql.Stmt
 	revokeAdminTokenStmt          *sql.Stmt
@@ -853,11 +976,14 @@ type Queries struct {
 	takeTailStmt                  *sql.Stmt
 	trialBalanceStmt              *sql.Stmt
 	unappliedCreditsStmt          *sql.Stmt
+	updateAttemptToPayStmt        *sql.Stmt
+	updateConnectorStmt           *sql.Stmt
 	updateCreditStmt              *sql.Stmt
 	updateFeedStmt                *sql.Stmt
 	updateMerchantStmt            *sql.Stmt
 	updatePaymentStmt             *sql.Stmt
 	updateProfileStmt             *sql.Stmt
+	updateRefundStmt              *sql.Stmt
 	virtualAccountOwnersStmt      *sql.Stmt
 	waitingMessagesStmt           *sql.Stmt
 }
@@ -872,10 +998,17 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		adminTokenByHashStmt:          q.adminTokenByHashStmt,
 		adminTokensStmt:               q.adminTokensStmt,
 		appliedCreditsForUpdateStmt:   q.appliedCreditsForUpdateStmt,
+		attemptToPayStmt:              q.attemptToPayStmt,
+		attemptToPayByReferenceStmt:   q.attemptToPayByReferenceStmt,
 		attemptsStmt:                  q.attemptsStmt,
+		attemptsForReviewStmt:         q.attemptsForReviewStmt,
+		attemptsToPayStmt:             q.attemptsToPayStmt,
 		auditLogStmt:                  q.auditLogStmt,
 		bumpLimitUsageStmt:            q.bumpLimitUsageStmt,
 		claimItemsStmt:                q.claimItemsStmt,
+		connectorStmt:                 q.connectorStmt,
+		connectorForUpdateStmt:        q.connectorForUpdateStmt,
+		connectorsStmt:                q.connectorsStmt,
 		countDuePaymentsStmt:          q.countDuePaymentsStmt,
 		creditStmt:                    q.creditStmt,
 		creditByExternalIDStmt:        q.creditByExternalIDStmt,
@@ -893,7 +1026,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		freeLeasesStmt:                q.freeLeasesStmt,
 		insertAdminTokenStmt:          q.insertAdminTokenStmt,
 		insertAttemptStmt:             q.insertAttemptStmt,
+		insertAttemptToPayStmt:        q.insertAttemptToPayStmt,
 		insertAuditStmt:               q.insertAuditStmt,
+		insertConnectorStmt:           q.insertConnectorStmt,
 		insertCreditStmt:              q.insertCreditStmt,
 		insertEntryStmt:               q.insertEntryStmt,
 		insertEventStmt:               q.insertEventStmt,
@@ -934,8 +1069,10 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		receivingAccountsStmt:         q.receivingAccountsStmt,
 		receivingAccountsByNumberStmt: q.receivingAccountsByNumberStmt,
 		recordPullStmt:                q.recordPullStmt,
+		refundStmt:                    q.refundStmt,
 		refundByReferenceStmt:         q.refundByReferenceStmt,
 		refundsStmt:                   q.refundsStmt,
+		refundsForPersonStmt:          q.refundsForPersonStmt,
 		releaseItemStmt:               q.releaseItemStmt,
 		replayItemStmt:                q.replayItemStmt,
 		revokeAdminTokenStmt:          q.revokeAdminTokenStmt,
@@ -947,11 +1084,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		takeTailStmt:                  q.takeTailStmt,
 		trialBalanceStmt:              q.trialBalanceStmt,
 		unappliedCreditsStmt:          q.unappliedCreditsStmt,
+		updateAttemptToPayStmt:        q.updateAttemptToPayStmt,
+		updateConnectorStmt:           q.updateConnectorStmt,
 		updateCreditStmt:              q.updateCreditStmt,
 		updateFeedStmt:                q.updateFeedStmt,
 		updateMerchantStmt:            q.updateMerchantStmt,
 		updatePaymentStmt:             q.updatePaymentStmt,
 		updateProfileStmt:             q.updateProfileStmt,
+		updateRefundStmt:              q.updateRefundStmt,
 		virtualAccountOwnersStmt:      q.virtualAccountOwnersStmt,
 		waitingMessagesStmt:           q.waitingMessagesStmt,
 	}

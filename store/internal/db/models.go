@@ -27,6 +27,29 @@ type ApiKey struct {
 	RevokedAt  int64
 }
 
+type Attempt struct {
+	ID          string
+	PaymentID   string
+	MerchantID  string
+	Number      int64
+	ConnectorID string
+	Kind        string
+	Method      string
+	Reference   string
+	ExternalID  string
+	Amount      int64
+	State       string
+	Handoff     string
+	HasLeft     bool
+	Review      bool
+	Code        string
+	Note        string
+	CreatedAt   int64
+	UpdatedAt   int64
+	ExpiresAt   int64
+	ClosedAt    int64
+}
+
 type AuditLog struct {
 	ID      string
 	At      int64
@@ -63,6 +86,8 @@ type BankCredit struct {
 	Unapplied      int64
 	Returned       int64
 	Explanation    string
+	Channel        string
+	Method         string
 }
 
 type BankFeed struct {
@@ -86,6 +111,19 @@ type BankMessage struct {
 	ReceivedAt  int64
 	ProcessedAt int64
 	Failure     string
+}
+
+type Connector struct {
+	ID         string
+	MerchantID string
+	Kind       string
+	Name       string
+	Methods    string
+	Config     string
+	Priority   int64
+	Enabled    bool
+	CreatedAt  int64
+	UpdatedAt  int64
 }
 
 type Merchant struct {
@@ -176,6 +214,7 @@ type PaymentEvent struct {
 	Refunded    int64
 	Refunding   int64
 	CompletedAt int64
+	RefundID    string
 }
 
 type Profile struct {
@@ -208,4 +247,17 @@ type Refund struct {
 	State       string
 	CreatedAt   int64
 	CompletedAt int64
+	CreditID    string
+	AttemptID   string
+	ConnectorID string
+	Manual      bool
+	Actor       string
+	Reason      string
+	ExternalID  string
+	Code        string
+	Note        string
+	Failure     string
+	Review      bool
+	Told        bool
+	UpdatedAt   int64
 }

@@ -267,9 +267,11 @@ func (q *Queries) Item(ctx context.Context, id string) (OutboxItem, error) {
 }
 
 const itemsOfPayment = `-- name: ItemsOfPayment :many
-SELECT id, kind, payment_id, version, merchant_id, dialect, target, lane, state, attempts, tries, due_at, lease_until, lease, created_at, finished_at, last_status, last_error FROM outbox_items WHERE payment_id = $1 ORDER BY id
+
+SELECT id, kind, payment_id, version, merchant_id, dialect, target, lane, state, attempts, tries, due_at, lease_until, lease, created_at, finished_at, last_status, last_error FROM outbox_items WHERE payment_id = $1 AND kind NOT IN ('attempt', 'refund') ORDER BY id
 `
 
+// Notices only: what acquirers are asked is no notice to a merchant.
 func (q *Queries) ItemsOfPayment(ctx context.Context, paymentID string) ([]OutboxItem, error) {
 	rows, err := q.query(ctx, q.itemsOfPaymentStmt, itemsOfPayment, paymentID)
 	if err != nil {
@@ -313,7 +315,8 @@ func (q *Queries) ItemsOfPayment(ctx context.Context, paymentID string) ([]Outbo
 }
 
 const outboxBacklog = `-- name: OutboxBacklog :one
-SELECT COUNT(*) AS pending, CAST(COALESCE(MIN(created_at), 0) AS BIGINT) AS oldest FROM outbox_items WHERE state = 'pending'
+SELECT COUNT(*) AS pending, CAST(COALESCE(MIN(created_at), 0) AS BIGINT) AS oldest FROM outbox_items
+WHERE state = 'pending' AND kind NOT IN ('attempt', 'refund')
 `
 
 type OutboxBacklogRow struct {
@@ -365,7 +368,7 @@ func (q *Queries) ReplayItem(ctx context.Context, arg ReplayItemParams) (int64, 
 
 const searchItems = `-- name: SearchItems :many
 SELECT id, kind, payment_id, version, merchant_id, dialect, target, lane, state, attempts, tries, due_at, lease_until, lease, created_at, finished_at, last_status, last_error FROM outbox_items
-WHERE id < $1
+WHERE id < $1 AND kind NOT IN ('attempt', 'refund')
   AND (CAST($2 AS TEXT) = '' OR merchant_id = $2)
   AND (CAST($3 AS TEXT) = '' OR state = $3)
 ORDER BY id DESC LIMIT $4

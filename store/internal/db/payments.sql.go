@@ -50,7 +50,7 @@ func (q *Queries) CountDuePayments(ctx context.Context, due int64) (int64, error
 }
 
 const event = `-- name: Event :one
-SELECT payment_id, version, act, from_state, to_state, at, actor, reason, credit_id, method, received, refunded, refunding, completed_at FROM payment_events WHERE payment_id = $1 AND version = $2
+SELECT payment_id, version, act, from_state, to_state, at, actor, reason, credit_id, method, received, refunded, refunding, completed_at, refund_id FROM payment_events WHERE payment_id = $1 AND version = $2
 `
 
 type EventParams struct {
@@ -76,12 +76,13 @@ func (q *Queries) Event(ctx context.Context, arg EventParams) (PaymentEvent, err
 		&i.Refunded,
 		&i.Refunding,
 		&i.CompletedAt,
+		&i.RefundID,
 	)
 	return i, err
 }
 
 const events = `-- name: Events :many
-SELECT payment_id, version, act, from_state, to_state, at, actor, reason, credit_id, method, received, refunded, refunding, completed_at FROM payment_events WHERE payment_id = $1 ORDER BY version
+SELECT payment_id, version, act, from_state, to_state, at, actor, reason, credit_id, method, received, refunded, refunding, completed_at, refund_id FROM payment_events WHERE payment_id = $1 ORDER BY version
 `
 
 func (q *Queries) Events(ctx context.Context, paymentID string) ([]PaymentEvent, error) {
@@ -108,6 +109,7 @@ func (q *Queries) Events(ctx context.Context, paymentID string) ([]PaymentEvent,
 			&i.Refunded,
 			&i.Refunding,
 			&i.CompletedAt,
+			&i.RefundID,
 		); err != nil {
 			return nil, err
 		}
@@ -123,8 +125,8 @@ func (q *Queries) Events(ctx context.Context, paymentID string) ([]PaymentEvent,
 }
 
 const insertEvent = `-- name: InsertEvent :exec
-INSERT INTO payment_events (payment_id, version, act, from_state, to_state, at, actor, reason, credit_id, method, received, refunded, refunding, completed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+INSERT INTO payment_events (payment_id, version, act, from_state, to_state, at, actor, reason, credit_id, method, received, refunded, refunding, completed_at, refund_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 `
 
 type InsertEventParams struct {
@@ -142,6 +144,7 @@ type InsertEventParams struct {
 	Refunded    int64
 	Refunding   int64
 	CompletedAt int64
+	RefundID    string
 }
 
 func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error {
@@ -160,6 +163,7 @@ func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error 
 		arg.Refunded,
 		arg.Refunding,
 		arg.CompletedAt,
+		arg.RefundID,
 	)
 	return err
 }
@@ -234,7 +238,9 @@ func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) (i
 }
 
 const insertRefund = `-- name: InsertRefund :execrows
-INSERT INTO refunds (id, payment_id, reference, amount, state, created_at, completed_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+INSERT INTO refunds (id, payment_id, reference, amount, state, created_at, completed_at, credit_id, attempt_id, connector_id, manual, actor, reason,
+    external_id, code, note, failure, review, told, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT DO NOTHING
 `
 
 type InsertRefundParams struct {
@@ -245,6 +251,19 @@ type InsertRefundParams struct {
 	State       string
 	CreatedAt   int64
 	CompletedAt int64
+	CreditID    string
+	AttemptID   string
+	ConnectorID string
+	Manual      bool
+	Actor       string
+	Reason      string
+	ExternalID  string
+	Code        string
+	Note        string
+	Failure     string
+	Review      bool
+	Told        bool
+	UpdatedAt   int64
 }
 
 func (q *Queries) InsertRefund(ctx context.Context, arg InsertRefundParams) (int64, error) {
@@ -256,6 +275,19 @@ func (q *Queries) InsertRefund(ctx context.Context, arg InsertRefundParams) (int
 		arg.State,
 		arg.CreatedAt,
 		arg.CompletedAt,
+		arg.CreditID,
+		arg.AttemptID,
+		arg.ConnectorID,
+		arg.Manual,
+		arg.Actor,
+		arg.Reason,
+		arg.ExternalID,
+		arg.Code,
+		arg.Note,
+		arg.Failure,
+		arg.Review,
+		arg.Told,
+		arg.UpdatedAt,
 	)
 	if err != nil {
 		return 0, err
@@ -476,7 +508,7 @@ func (q *Queries) PaymentExists(ctx context.Context, arg PaymentExistsParams) (i
 }
 
 const refundByReference = `-- name: RefundByReference :one
-SELECT id, payment_id, reference, amount, state, created_at, completed_at FROM refunds WHERE payment_id = $1 AND reference = $2
+SELECT id, payment_id, reference, amount, state, created_at, completed_at, credit_id, attempt_id, connector_id, manual, actor, reason, external_id, code, note, failure, review, told, updated_at FROM refunds WHERE payment_id = $1 AND reference = $2
 `
 
 type RefundByReferenceParams struct {
@@ -495,12 +527,25 @@ func (q *Queries) RefundByReference(ctx context.Context, arg RefundByReferencePa
 		&i.State,
 		&i.CreatedAt,
 		&i.CompletedAt,
+		&i.CreditID,
+		&i.AttemptID,
+		&i.ConnectorID,
+		&i.Manual,
+		&i.Actor,
+		&i.Reason,
+		&i.ExternalID,
+		&i.Code,
+		&i.Note,
+		&i.Failure,
+		&i.Review,
+		&i.Told,
+		&i.UpdatedAt,
 	)
 	return i, err
 }
 
 const refunds = `-- name: Refunds :many
-SELECT id, payment_id, reference, amount, state, created_at, completed_at FROM refunds WHERE payment_id = $1 ORDER BY id
+SELECT id, payment_id, reference, amount, state, created_at, completed_at, credit_id, attempt_id, connector_id, manual, actor, reason, external_id, code, note, failure, review, told, updated_at FROM refunds WHERE payment_id = $1 ORDER BY id
 `
 
 func (q *Queries) Refunds(ctx context.Context, paymentID string) ([]Refund, error) {
@@ -520,6 +565,19 @@ func (q *Queries) Refunds(ctx context.Context, paymentID string) ([]Refund, erro
 			&i.State,
 			&i.CreatedAt,
 			&i.CompletedAt,
+			&i.CreditID,
+			&i.AttemptID,
+			&i.ConnectorID,
+			&i.Manual,
+			&i.Actor,
+			&i.Reason,
+			&i.ExternalID,
+			&i.Code,
+			&i.Note,
+			&i.Failure,
+			&i.Review,
+			&i.Told,
+			&i.UpdatedAt,
 		); err != nil {
 			return nil, err
 		}
