@@ -14,9 +14,13 @@ import (
 // DefaultMaxAttempts is how often a payer may try to pay by an acquirer.
 const DefaultMaxAttempts = 3
 
-// firstLook is when an acquirer is asked for the first time about an attempt of
-// which nobody has told.
-const firstLook = 30 * time.Second
+// maxTried bounds the attempts of a payment, those included that no acquirer
+// would take.
+const maxTried = 20
+
+// DefaultFirstLook is when an acquirer is asked for the first time about an
+// attempt of which nobody has told.
+const DefaultFirstLook = 30 * time.Second
 
 // Starting is a payer's wish to pay by an acquirer.
 type Starting struct {
@@ -55,7 +59,7 @@ func (c *Core) StartAttempt(ctx context.Context, s Starting) (a payment.Attempt,
 			return payment.Fail(payment.CodeInvalidState, "the payment's time is over")
 		case !slices.Contains(p.Methods, s.Method):
 			return payment.Fail(payment.CodeMethodNotSupported, "the payment cannot be paid in this way")
-		case triesOf(tried) >= w.core.tries:
+		case triesOf(tried) >= w.core.tries, len(tried) >= maxTried:
 			return payment.Fail(payment.CodeInvalidState, "the payer has tried as often as is allowed")
 		}
 		a = payment.Attempt{
@@ -72,7 +76,7 @@ func (c *Core) StartAttempt(ctx context.Context, s Starting) (a payment.Attempt,
 				return err
 			}
 		}
-		return w.enqueue(ctx, KindAttempt, p, a.ID, KindAttempt+":"+a.Kind, w.now.Add(firstLook))
+		return w.enqueue(ctx, KindAttempt, p, a.ID, KindAttempt+":"+a.Kind, w.now.Add(w.core.firstLook))
 	})
 	return a, fresh, err
 }

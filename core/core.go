@@ -37,6 +37,9 @@ type Config struct {
 	// MaxAttempts is how often a payer may try to pay by an acquirer before the
 	// payment is denied; 0 is DefaultMaxAttempts.
 	MaxAttempts int
+	// FirstLook is when an acquirer is asked about an attempt of which it has
+	// not told; 0 is DefaultFirstLook.
+	FirstLook time.Duration
 	// RefundWait is how long Refund waits for the acquirer's word before it
 	// answers that the refund is under way; 0 is DefaultRefundWait.
 	RefundWait time.Duration
@@ -54,6 +57,7 @@ type Core struct {
 	observe   func(verb string, outcome payment.Code, took time.Duration)
 	tries     int
 	patience  time.Duration
+	firstLook time.Duration
 	pageKey   []byte
 	watchers  watchers
 	directory directory
@@ -65,6 +69,7 @@ func New(cfg Config) *Core {
 	c := &Core{
 		store: cfg.Store, clock: cfg.Clock, ids: cfg.IDs, vault: cfg.Vault, publicURL: cfg.PublicURL, log: cfg.Log, observe: cfg.Observe,
 		tries: cmp.Or(cfg.MaxAttempts, DefaultMaxAttempts), patience: cmp.Or(cfg.RefundWait, DefaultRefundWait),
+		firstLook: cmp.Or(cfg.FirstLook, DefaultFirstLook),
 		dialects: map[string]dialect.Dialect{}, pageKey: cfg.Vault.Derive("payment page"), wake: make(chan struct{}, 1),
 	}
 	for _, d := range cfg.Dialects {

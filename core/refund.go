@@ -324,6 +324,30 @@ func (w *work) closeRefund(ctx context.Context, p payment.Payment, r *payment.Re
 	return err
 }
 
+// AskRefund records, before the call, that the acquirer is about to be asked
+// for a refund. Again says that it was recorded before: whether the acquirer
+// was asked then is not known.
+func (c *Core) AskRefund(ctx context.Context, id string) (r payment.Refund, again bool, err error) {
+	r, err = c.onRefund(ctx, "ask_refund", id, func(_ *work, r *payment.Refund, _ payment.Payment) error {
+		again = r.Asked
+		r.Asked = true
+		return nil
+	})
+	return r, again, err
+}
+
+// RefundNotAsked records that the acquirer has not got the request after all.
+func (c *Core) RefundNotAsked(ctx context.Context, id, text string) (payment.Refund, error) {
+	return c.onRefund(ctx, "refund_not_asked", id, func(w *work, r *payment.Refund, p payment.Payment) (err error) {
+		if r.State != payment.RefundProcessing {
+			return nil
+		}
+		r.Asked, r.Text = false, text
+		*r, err = w.refundStaysOpen(ctx, p, *r)
+		return err
+	})
+}
+
 // RefundByHand leaves a refund to a person: its acquirer takes none by
 // program.
 func (c *Core) RefundByHand(ctx context.Context, id, text string) (payment.Refund, error) {

@@ -36,6 +36,7 @@ type Refund struct {
 	Text       string // what it means, in words for an operator
 	Failure    Code   // why it was denied: CodeInsufficient, or "" for any other reason
 	Review     bool   // nobody could tell what became of it; a person has to look
+	Asked      bool   // the acquirer was, or was about to be, asked for it
 	Told       bool   // the merchant is told that it is under way; otherwise only of its end
 
 	CreatedAt   time.Time

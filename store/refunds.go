@@ -12,7 +12,7 @@ func refundRow(r db.Refund) payment.Refund {
 	return payment.Refund{
 		ID: r.ID, PaymentID: r.PaymentID, Reference: r.Reference, Amount: money.VND(r.Amount), State: payment.RefundState(r.State),
 		CreditID: r.CreditID, AttemptID: r.AttemptID, ConnectorID: r.ConnectorID, Manual: r.Manual, Actor: r.Actor, Reason: r.Reason,
-		ExternalID: r.ExternalID, Code: r.Code, Text: r.Note, Failure: payment.Code(r.Failure), Review: r.Review, Told: r.Told,
+		ExternalID: r.ExternalID, Code: r.Code, Text: r.Note, Failure: payment.Code(r.Failure), Review: r.Review, Asked: r.Asked, Told: r.Told,
 		CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt), CompletedAt: moment(r.CompletedAt),
 	}
 }
@@ -35,7 +35,7 @@ func (tx *Tx) AddRefund(ctx context.Context, r payment.Refund) error {
 		ID: r.ID, PaymentID: r.PaymentID, Reference: r.Reference, Amount: int64(r.Amount), State: string(r.State),
 		CreatedAt: millis(r.CreatedAt), CompletedAt: millis(r.CompletedAt), CreditID: r.CreditID, AttemptID: r.AttemptID, ConnectorID: r.ConnectorID,
 		Manual: r.Manual, Actor: r.Actor, Reason: r.Reason, ExternalID: r.ExternalID, Code: r.Code, Note: r.Text, Failure: string(r.Failure),
-		Review: r.Review, Told: r.Told, UpdatedAt: millis(r.UpdatedAt),
+		Review: r.Review, Asked: r.Asked, Told: r.Told, UpdatedAt: millis(r.UpdatedAt),
 	})
 	if err == nil && n == 0 {
 		return payment.Fail(payment.CodeDuplicateReference, "this payment has a refund of that reference")
@@ -47,7 +47,7 @@ func (tx *Tx) AddRefund(ctx context.Context, r payment.Refund) error {
 func (tx *Tx) SaveRefund(ctx context.Context, r payment.Refund) error {
 	return tx.q.UpdateRefund(ctx, db.UpdateRefundParams{
 		ID: r.ID, State: string(r.State), ExternalID: r.ExternalID, Code: r.Code, Note: r.Text, Failure: string(r.Failure), Review: r.Review,
-		UpdatedAt: millis(r.UpdatedAt), CompletedAt: millis(r.CompletedAt), Told: r.Told, Manual: r.Manual,
+		UpdatedAt: millis(r.UpdatedAt), CompletedAt: millis(r.CompletedAt), Asked: r.Asked, Told: r.Told, Manual: r.Manual,
 	})
 }
 

@@ -72,11 +72,13 @@ type Connector interface {
 // Refunder is a Connector that can give money back by itself. For one that
 // cannot, a refund waits until a person has made it in the acquirer's portal.
 type Refunder interface {
-	// Refund asks for a refund. It may be called again for the same refund
-	// after an Unknown outcome only if Repeatable says so.
+	// Refund asks for a refund. ErrUncertain (wrapped) means that the acquirer
+	// may have it; every other error, that it has not. It is called again for
+	// the same refund after ErrUncertain or Unknown only if Repeatable says so.
 	Refund(ctx context.Context, d Dealing, r Refund) (Report, error)
 
-	// QueryRefund asks what became of a refund.
+	// QueryRefund asks what became of a refund. An error means that nothing
+	// was learned; a refund that the acquirer has never heard of is Unknown.
 	QueryRefund(ctx context.Context, d Dealing, r Refund) (Report, error)
 
 	// Repeatable says whether the acquirer takes the same refund twice for one.
@@ -136,7 +138,8 @@ const (
 // Report is an acquirer's word.
 type Report struct {
 	Outcome    Outcome
-	Reference  string // Attempt.Reference, or the refund's id for a refund
+	OfRefund   bool   // it is of a refund, not of an attempt
+	Reference  string // Attempt.Reference, or Refund.Refund.ID
 	ExternalID string
 	Amount     money.VND // đồng, as the acquirer says; 0 when it does not say
 	Currency   string    // "VND"; "" when it does not say

@@ -45,7 +45,7 @@ SELECT * FROM refunds WHERE id = $1;
 
 -- name: UpdateRefund :exec
 UPDATE refunds SET state = $2, external_id = $3, code = $4, note = $5, failure = $6, review = $7, updated_at = $8, completed_at = $9,
-    told = $10, manual = $11
+    told = $10, manual = $11, asked = $12
 WHERE id = $1;
 
 -- name: RefundsForPerson :many

@@ -76,8 +76,8 @@ UPDATE limit_usage SET used = used + sqlc.arg(amount) WHERE merchant_id = sqlc.a
 
 -- name: InsertRefund :execrows
 INSERT INTO refunds (id, payment_id, reference, amount, state, created_at, completed_at, credit_id, attempt_id, connector_id, manual, actor, reason,
-    external_id, code, note, failure, review, told, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT DO NOTHING;
+    external_id, code, note, failure, review, asked, told, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT DO NOTHING;
 
 -- name: Refunds :many
 SELECT * FROM refunds WHERE payment_id = $1 ORDER BY id;

@@ -357,7 +357,7 @@ func (q *Queries) InsertConnector(ctx context.Context, arg InsertConnectorParams
 }
 
 const refund = `-- name: Refund :one
-SELECT id, payment_id, reference, amount, state, created_at, completed_at, credit_id, attempt_id, connector_id, manual, actor, reason, external_id, code, note, failure, review, told, updated_at FROM refunds WHERE id = $1
+SELECT id, payment_id, reference, amount, state, created_at, completed_at, credit_id, attempt_id, connector_id, manual, actor, reason, external_id, code, note, failure, review, asked, told, updated_at FROM refunds WHERE id = $1
 `
 
 func (q *Queries) Refund(ctx context.Context, id string) (Refund, error) {
@@ -382,6 +382,7 @@ func (q *Queries) Refund(ctx context.Context, id string) (Refund, error) {
 		&i.Note,
 		&i.Failure,
 		&i.Review,
+		&i.Asked,
 		&i.Told,
 		&i.UpdatedAt,
 	)
@@ -389,7 +390,7 @@ func (q *Queries) Refund(ctx context.Context, id string) (Refund, error) {
 }
 
 const refundsForPerson = `-- name: RefundsForPerson :many
-SELECT r.id, r.payment_id, r.reference, r.amount, r.state, r.created_at, r.completed_at, r.credit_id, r.attempt_id, r.connector_id, r.manual, r.actor, r.reason, r.external_id, r.code, r.note, r.failure, r.review, r.told, r.updated_at FROM refunds r JOIN payments p ON p.id = r.payment_id
+SELECT r.id, r.payment_id, r.reference, r.amount, r.state, r.created_at, r.completed_at, r.credit_id, r.attempt_id, r.connector_id, r.manual, r.actor, r.reason, r.external_id, r.code, r.note, r.failure, r.review, r.asked, r.told, r.updated_at FROM refunds r JOIN payments p ON p.id = r.payment_id
 WHERE (r.review OR (r.manual AND r.state = 'processing')) AND r.id < $1
   AND (CAST($2 AS TEXT) = '' OR p.merchant_id = $2)
 ORDER BY r.id DESC LIMIT $3
@@ -429,6 +430,7 @@ func (q *Queries) RefundsForPerson(ctx context.Context, arg RefundsForPersonPara
 			&i.Note,
 			&i.Failure,
 			&i.Review,
+			&i.Asked,
 			&i.Told,
 			&i.UpdatedAt,
 		); err != nil {
@@ -513,7 +515,7 @@ func (q *Queries) UpdateConnector(ctx context.Context, arg UpdateConnectorParams
 
 const updateRefund = `-- name: UpdateRefund :exec
 UPDATE refunds SET state = $2, external_id = $3, code = $4, note = $5, failure = $6, review = $7, updated_at = $8, completed_at = $9,
-    told = $10, manual = $11
+    told = $10, manual = $11, asked = $12
 WHERE id = $1
 `
 
@@ -529,6 +531,7 @@ type UpdateRefundParams struct {
 	CompletedAt int64
 	Told        bool
 	Manual      bool
+	Asked       bool
 }
 
 func (q *Queries) UpdateRefund(ctx context.Context, arg UpdateRefundParams) error {
@@ -544,6 +547,7 @@ func (q *Queries) UpdateRefund(ctx context.Context, arg UpdateRefundParams) erro
 		arg.CompletedAt,
 		arg.Told,
 		arg.Manual,
+		arg.Asked,
 	)
 	return err
 }

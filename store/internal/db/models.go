@@ -258,6 +258,7 @@ type Refund struct {
 	Note        string
 	Failure     string
 	Review      bool
+	Asked       bool
 	Told        bool
 	UpdatedAt   int64
 }

@@ -239,8 +239,8 @@ func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) (i
 
 const insertRefund = `-- name: InsertRefund :execrows
 INSERT INTO refunds (id, payment_id, reference, amount, state, created_at, completed_at, credit_id, attempt_id, connector_id, manual, actor, reason,
-    external_id, code, note, failure, review, told, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT DO NOTHING
+    external_id, code, note, failure, review, asked, told, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21) ON CONFLICT DO NOTHING
 `
 
 type InsertRefundParams struct {
@@ -262,6 +262,7 @@ type InsertRefundParams struct {
 	Note        string
 	Failure     string
 	Review      bool
+	Asked       bool
 	Told        bool
 	UpdatedAt   int64
 }
@@ -286,6 +287,7 @@ func (q *Queries) InsertRefund(ctx context.Context, arg InsertRefundParams) (int
 		arg.Note,
 		arg.Failure,
 		arg.Review,
+		arg.Asked,
 		arg.Told,
 		arg.UpdatedAt,
 	)
@@ -508,7 +510,7 @@ func (q *Queries) PaymentExists(ctx context.Context, arg PaymentExistsParams) (i
 }
 
 const refundByReference = `-- name: RefundByReference :one
-SELECT id, payment_id, reference, amount, state, created_at, completed_at, credit_id, attempt_id, connector_id, manual, actor, reason, external_id, code, note, failure, review, told, updated_at FROM refunds WHERE payment_id = $1 AND reference = $2
+SELECT id, payment_id, reference, amount, state, created_at, completed_at, credit_id, attempt_id, connector_id, manual, actor, reason, external_id, code, note, failure, review, asked, told, updated_at FROM refunds WHERE payment_id = $1 AND reference = $2
 `
 
 type RefundByReferenceParams struct {
@@ -538,6 +540,7 @@ func (q *Queries) RefundByReference(ctx context.Context, arg RefundByReferencePa
 		&i.Note,
 		&i.Failure,
 		&i.Review,
+		&i.Asked,
 		&i.Told,
 		&i.UpdatedAt,
 	)
@@ -545,7 +548,7 @@ func (q *Queries) RefundByReference(ctx context.Context, arg RefundByReferencePa
 }
 
 const refunds = `-- name: Refunds :many
-SELECT id, payment_id, reference, amount, state, created_at, completed_at, credit_id, attempt_id, connector_id, manual, actor, reason, external_id, code, note, failure, review, told, updated_at FROM refunds WHERE payment_id = $1 ORDER BY id
+SELECT id, payment_id, reference, amount, state, created_at, completed_at, credit_id, attempt_id, connector_id, manual, actor, reason, external_id, code, note, failure, review, asked, told, updated_at FROM refunds WHERE payment_id = $1 ORDER BY id
 `
 
 func (q *Queries) Refunds(ctx context.Context, paymentID string) ([]Refund, error) {
@@ -576,6 +579,7 @@ func (q *Queries) Refunds(ctx context.Context, paymentID string) ([]Refund, erro
 			&i.Note,
 			&i.Failure,
 			&i.Review,
+			&i.Asked,
 			&i.Told,
 			&i.UpdatedAt,
 		); err != nil {
