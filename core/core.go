@@ -7,6 +7,7 @@ package core
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -59,9 +60,11 @@ type Core struct {
 	patience  time.Duration
 	firstLook time.Duration
 	pageKey   []byte
-	watchers  watchers
-	directory directory
-	wake      chan struct{}
+	// nobodysSecret is what signatures of unknown keys are checked with.
+	nobodysSecret string
+	watchers      watchers
+	directory     directory
+	wake          chan struct{}
 }
 
 // New makes a Core.
@@ -71,6 +74,7 @@ func New(cfg Config) *Core {
 		tries: cmp.Or(cfg.MaxAttempts, DefaultMaxAttempts), patience: cmp.Or(cfg.RefundWait, DefaultRefundWait),
 		firstLook: cmp.Or(cfg.FirstLook, DefaultFirstLook),
 		dialects: map[string]dialect.Dialect{}, pageKey: cfg.Vault.Derive("payment page"), wake: make(chan struct{}, 1),
+		nobodysSecret: hex.EncodeToString(cfg.Vault.Derive("nobody's secret")),
 	}
 	for _, d := range cfg.Dialects {
 		c.dialects[d.Name()] = d

@@ -17,6 +17,7 @@ const freshFor = time.Second
 type directory struct {
 	generation atomic.Uint64
 	keys       memory[known]
+	signers    memory[signer]
 	profiles   memory[payment.Profile]
 	accounts   memory[[]payment.ReceivingAccount] // by merchant; "" has all with virtual accounts
 	connectors memory[[]payment.Connector]        // by merchant

@@ -231,7 +231,7 @@ type Credentials struct {
 	PublicID     string
 	Key          string
 	Secret       string
-	NotifySecret string
+	NotifySecret string // "" in dialects that sign notices with Secret
 }
 
 // Enrol makes a merchant known in a dialect, with a first key pair.
@@ -248,10 +248,13 @@ func (c *Core) Enrol(ctx context.Context, by Actor, e Enrolment) (payment.Profil
 	if err := checkProfile(f); err != nil {
 		return payment.Profile{}, Credentials{}, err
 	}
-	notify := c.ids.Key()
+	var notify string
 	var err error
-	if f.NotifySecret, err = c.vault.Seal([]byte(notify), f.SecretContext()); err != nil {
-		return payment.Profile{}, Credentials{}, err
+	if !c.signsNotices(e.Dialect) {
+		notify = c.ids.Key()
+		if f.NotifySecret, err = c.vault.Seal([]byte(notify), f.SecretContext()); err != nil {
+			return payment.Profile{}, Credentials{}, err
+		}
 	}
 	var made Credentials
 	err = c.update(ctx, "enrol", func(w *work) error {
@@ -275,6 +278,12 @@ func (w *work) addKey(ctx context.Context, merchantID, dialect string) (payment.
 	k := payment.Key{
 		ID: w.core.ids.New(), MerchantID: merchantID, Dialect: dialect, KeyHash: auth.Hash(made.Key), SecretHash: auth.Hash(made.Secret),
 		Hint: made.Key[len(made.Key)-4:], CreatedAt: w.now,
+	}
+	if w.core.signs(dialect) {
+		var err error
+		if k.Secret, err = w.core.vault.Seal([]byte(made.Secret), k.SecretContext()); err != nil {
+			return k, made, err
+		}
 	}
 	return k, made, w.AddKey(ctx, k)
 }
@@ -317,8 +326,12 @@ func (c *Core) RotateKeys(ctx context.Context, by Actor, merchantID, dialect str
 	return made, err
 }
 
-// RotateNotifySecret makes a new secret for the IPNs to a merchant.
+// RotateNotifySecret makes a new secret for the IPNs to a merchant. It fails
+// with CodeInvalidState where they are signed with the key pair's.
 func (c *Core) RotateNotifySecret(ctx context.Context, by Actor, merchantID, dialect string) (Credentials, error) {
+	if c.signsNotices(dialect) {
+		return Credentials{}, payment.Fail(payment.CodeInvalidState, "notifications of this protocol are signed with the secret key: rotate the keys")
+	}
 	made := Credentials{NotifySecret: c.ids.Key()}
 	err := c.update(ctx, "rotate_notify_secret", func(w *work) error {
 		f, err := w.lockProfile(ctx, merchantID, dialect)
@@ -343,14 +356,22 @@ func (c *Core) NotifySecret(ctx context.Context, merchantID, dialect string) (st
 	if err != nil {
 		return "", err
 	}
-	return c.openNotifySecret(f)
+	return c.openNotifySecret(ctx, f)
 }
 
-func (c *Core) openNotifySecret(f payment.Profile) (string, error) {
+func (c *Core) openNotifySecret(ctx context.Context, f payment.Profile) (string, error) {
+	if c.signsNotices(f.Dialect) {
+		return c.newestSecret(ctx, f)
+	}
 	if f.NotifySecret == "" {
 		return "", nil
 	}
-	plain, err := c.vault.Open(f.NotifySecret, f.SecretContext())
+	return c.openSecret(f.NotifySecret, f.SecretContext())
+}
+
+// openSecret opens a sealed secret.
+func (c *Core) openSecret(sealed, context string) (string, error) {
+	plain, err := c.vault.Open(sealed, context)
 	if err != nil {
 		return "", c.failed("open_secret", &payment.Error{Code: payment.CodeInternal, Cause: err})
 	}

@@ -93,7 +93,7 @@ func (c *Core) Told(ctx context.Context, paymentID string, version int64) (Told,
 		}
 	}
 	t.Payment = t.Payment.At(t.Event)
-	t.Secret, err = c.openNotifySecret(t.Profile)
+	t.Secret, err = c.openNotifySecret(ctx, t.Profile)
 	return t, err
 }
 

@@ -38,6 +38,15 @@ type Dialect interface {
 	Return(p payment.Payment, f payment.Profile) string
 }
 
+// Signing is what a dialect can be besides: one whose callers prove who they
+// are by signing with the secret of their key pair instead of sending it. Their
+// secrets are kept sealed, and core.SigningKey opens them.
+type Signing interface {
+	// SignsNotices says whether our notices to a merchant are signed with the
+	// same secret: that of its newest key pair. Else they have one of their own.
+	SignsNotices() bool
+}
+
 // Notice is one event to be told, with the payment as the event left it.
 type Notice struct {
 	Payment   payment.Payment
@@ -45,7 +54,7 @@ type Notice struct {
 	Refund    payment.Refund  // as the event left it; ID "" when the event is of none
 	Profile   payment.Profile // of the merchant, or of the platform that acted for it
 	PublicID  string          // of the merchant itself, in this dialect
-	Secret    string          // Profile.NotifySecret, opened; "" when none is set
+	Secret    string          // Profile.NotifySecret, opened, or see Signing; "" when none is set
 	URL       string
 	RequestID string // unique per attempt
 	At        time.Time

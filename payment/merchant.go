@@ -73,17 +73,21 @@ type Profile struct {
 func (p Profile) SecretContext() string { return "profile/" + p.MerchantID + "/" + p.Dialect }
 
 // Key is a pair that authenticates calls in one dialect. Both halves are kept
-// as hashes only.
+// as hashes only, but for a secret that its owner signs with.
 type Key struct {
 	ID         string
 	MerchantID string
 	Dialect    string
 	KeyHash    string // what it is found by
-	SecretHash string // what it is checked by
+	SecretHash string // what it is checked by when the owner sends it
+	Secret     string // what the owner signs with, sealed with SecretContext; "" in dialects where it is sent
 	Hint       string // the last four characters of the key, for people
 	CreatedAt  time.Time
 	RevokedAt  time.Time // zero while it is good
 }
+
+// SecretContext binds the sealed secret to its key.
+func (k Key) SecretContext() string { return "key/" + k.ID }
 
 // Recognition is how a transfer into an account is known to be for a payment.
 type Recognition string

@@ -132,7 +132,7 @@ func (tx *Tx) Profiles(ctx context.Context, merchantID string) ([]payment.Profil
 func keyRow(r db.ApiKey) payment.Key {
 	return payment.Key{
 		ID: r.ID, MerchantID: r.MerchantID, Dialect: r.Dialect, KeyHash: r.KeyHash, SecretHash: r.SecretHash, Hint: r.Hint,
-		CreatedAt: moment(r.CreatedAt), RevokedAt: moment(r.RevokedAt),
+		CreatedAt: moment(r.CreatedAt), RevokedAt: moment(r.RevokedAt), Secret: r.Secret,
 	}
 }
 
@@ -140,8 +140,18 @@ func keyRow(r db.ApiKey) payment.Key {
 func (tx *Tx) AddKey(ctx context.Context, k payment.Key) error {
 	return tx.q.InsertKey(ctx, db.InsertKeyParams{
 		ID: k.ID, MerchantID: k.MerchantID, Dialect: k.Dialect, KeyHash: k.KeyHash, SecretHash: k.SecretHash, Hint: k.Hint,
-		CreatedAt: millis(k.CreatedAt), RevokedAt: millis(k.RevokedAt),
+		CreatedAt: millis(k.CreatedAt), RevokedAt: millis(k.RevokedAt), Secret: k.Secret,
 	})
+}
+
+// NewestKey loads the youngest key pair of a merchant in a dialect that is good
+// at a time.
+func (tx *Tx) NewestKey(ctx context.Context, merchantID, dialect string, at time.Time) (payment.Key, error) {
+	row, err := tx.q.NewestKey(ctx, db.NewestKeyParams{MerchantID: merchantID, Dialect: dialect, Now: millis(at)})
+	if err != nil {
+		return payment.Key{}, missing(err, payment.CodeNotFound, "the merchant has no key in this protocol")
+	}
+	return keyRow(row), nil
 }
 
 // KeyByHash finds a key pair by the hash of its key.

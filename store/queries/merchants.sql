@@ -36,14 +36,18 @@ SELECT * FROM profiles WHERE public_id = $1 ORDER BY dialect;
 SELECT * FROM profiles WHERE merchant_id = $1 ORDER BY dialect;
 
 -- name: InsertKey :exec
-INSERT INTO api_keys (id, merchant_id, dialect, key_hash, secret_hash, hint, created_at, revoked_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO api_keys (id, merchant_id, dialect, key_hash, secret_hash, hint, created_at, revoked_at, secret)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: KeyByHash :one
 SELECT * FROM api_keys WHERE key_hash = $1 AND dialect = $2;
 
 -- name: Keys :many
 SELECT * FROM api_keys WHERE merchant_id = $1 ORDER BY id;
+
+-- name: NewestKey :one
+SELECT * FROM api_keys WHERE merchant_id = sqlc.arg(merchant_id) AND dialect = sqlc.arg(dialect) AND (revoked_at = 0 OR revoked_at > sqlc.arg(now))
+ORDER BY id DESC LIMIT 1;
 
 -- name: RevokeKeys :execrows
 UPDATE api_keys SET revoked_at = sqlc.arg(revoked_at)

@@ -213,6 +213,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.messageStmt, err = db.PrepareContext(ctx, message); err != nil {
 		return nil, fmt.Errorf("error preparing query Message: %w", err)
 	}
+	if q.newestKeyStmt, err = db.PrepareContext(ctx, newestKey); err != nil {
+		return nil, fmt.Errorf("error preparing query NewestKey: %w", err)
+	}
 	if q.outboxBacklogStmt, err = db.PrepareContext(ctx, outboxBacklog); err != nil {
 		return nil, fmt.Errorf("error preparing query OutboxBacklog: %w", err)
 	}
@@ -650,6 +653,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing messageStmt: %w", cerr)
 		}
 	}
+	if q.newestKeyStmt != nil {
+		if cerr := q.newestKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing newestKeyStmt: %w", cerr)
+		}
+	}
 	if q.outboxBacklogStmt != nil {
 		if cerr := q.outboxBacklogStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing outboxBacklogStmt: %w", cerr)
@@ -947,6 +955,7 @@ type Queries struct {
 	merchantForUpdateStmt         *sql.Stmt
 	merchantsStmt                 *sql.Stmt
 	messageStmt                   *sql.Stmt
+	newestKeyStmt                 *sql.Stmt
 	outboxBacklogStmt             *sql.Stmt
 	paymentStmt                   *sql.Stmt
 	paymentByReferenceStmt        *sql.Stmt
@@ -1055,6 +1064,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		merchantForUpdateStmt:         q.merchantForUpdateStmt,
 		merchantsStmt:                 q.merchantsStmt,
 		messageStmt:                   q.messageStmt,
+		newestKeyStmt:                 q.newestKeyStmt,
 		outboxBacklogStmt:             q.outboxBacklogStmt,
 		paymentStmt:                   q.paymentStmt,
 		paymentByReferenceStmt:        q.paymentByReferenceStmt,

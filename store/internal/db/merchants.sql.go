@@ -184,8 +184,8 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 }
 
 const insertKey = `-- name: InsertKey :exec
-INSERT INTO api_keys (id, merchant_id, dialect, key_hash, secret_hash, hint, created_at, revoked_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO api_keys (id, merchant_id, dialect, key_hash, secret_hash, hint, created_at, revoked_at, secret)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type InsertKeyParams struct {
@@ -197,6 +197,7 @@ type InsertKeyParams struct {
 	Hint       string
 	CreatedAt  int64
 	RevokedAt  int64
+	Secret     string
 }
 
 func (q *Queries) InsertKey(ctx context.Context, arg InsertKeyParams) error {
@@ -209,6 +210,7 @@ func (q *Queries) InsertKey(ctx context.Context, arg InsertKeyParams) error {
 		arg.Hint,
 		arg.CreatedAt,
 		arg.RevokedAt,
+		arg.Secret,
 	)
 	return err
 }
@@ -308,7 +310,7 @@ func (q *Queries) InsertReceivingAccount(ctx context.Context, arg InsertReceivin
 }
 
 const keyByHash = `-- name: KeyByHash :one
-SELECT id, merchant_id, dialect, key_hash, secret_hash, hint, created_at, revoked_at FROM api_keys WHERE key_hash = $1 AND dialect = $2
+SELECT id, merchant_id, dialect, key_hash, secret_hash, hint, created_at, revoked_at, secret FROM api_keys WHERE key_hash = $1 AND dialect = $2
 `
 
 type KeyByHashParams struct {
@@ -328,12 +330,13 @@ func (q *Queries) KeyByHash(ctx context.Context, arg KeyByHashParams) (ApiKey, e
 		&i.Hint,
 		&i.CreatedAt,
 		&i.RevokedAt,
+		&i.Secret,
 	)
 	return i, err
 }
 
 const keys = `-- name: Keys :many
-SELECT id, merchant_id, dialect, key_hash, secret_hash, hint, created_at, revoked_at FROM api_keys WHERE merchant_id = $1 ORDER BY id
+SELECT id, merchant_id, dialect, key_hash, secret_hash, hint, created_at, revoked_at, secret FROM api_keys WHERE merchant_id = $1 ORDER BY id
 `
 
 func (q *Queries) Keys(ctx context.Context, merchantID string) ([]ApiKey, error) {
@@ -354,6 +357,7 @@ func (q *Queries) Keys(ctx context.Context, merchantID string) ([]ApiKey, error)
 			&i.Hint,
 			&i.CreatedAt,
 			&i.RevokedAt,
+			&i.Secret,
 		); err != nil {
 			return nil, err
 		}
@@ -453,6 +457,34 @@ func (q *Queries) Merchants(ctx context.Context, arg MerchantsParams) ([]Merchan
 		return nil, err
 	}
 	return items, nil
+}
+
+const newestKey = `-- name: NewestKey :one
+SELECT id, merchant_id, dialect, key_hash, secret_hash, hint, created_at, revoked_at, secret FROM api_keys WHERE merchant_id = $1 AND dialect = $2 AND (revoked_at = 0 OR revoked_at > $3)
+ORDER BY id DESC LIMIT 1
+`
+
+type NewestKeyParams struct {
+	MerchantID string
+	Dialect    string
+	Now        int64
+}
+
+func (q *Queries) NewestKey(ctx context.Context, arg NewestKeyParams) (ApiKey, error) {
+	row := q.queryRow(ctx, q.newestKeyStmt, newestKey, arg.MerchantID, arg.Dialect, arg.Now)
+	var i ApiKey
+	err := row.Scan(
+		&i.ID,
+		&i.MerchantID,
+		&i.Dialect,
+		&i.KeyHash,
+		&i.SecretHash,
+		&i.Hint,
+		&i.CreatedAt,
+		&i.RevokedAt,
+		&i.Secret,
+	)
+	return i, err
 }
 
 const profile = `-- name: Profile :one

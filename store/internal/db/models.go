@@ -25,6 +25,7 @@ type ApiKey struct {
 	Hint       string
 	CreatedAt  int64
 	RevokedAt  int64
+	Secret     string
 }
 
 type Attempt struct {
