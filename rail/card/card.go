@@ -19,8 +19,8 @@ import (
 	"github.com/thungan/thungan/payment"
 )
 
-// ErrUncertain is for Create: the request may have reached the acquirer, but no
-// answer came that can be understood.
+// ErrUncertain is for Create and Refund: the request may have reached the
+// acquirer, but no answer came that can be understood.
 var ErrUncertain = errors.New("card: whether the acquirer has the order is not known")
 
 // Connector speaks to one kind of acquirer. It keeps no state and is safe for
@@ -72,9 +72,10 @@ type Connector interface {
 // Refunder is a Connector that can give money back by itself. For one that
 // cannot, a refund waits until a person has made it in the acquirer's portal.
 type Refunder interface {
-	// Refund asks for a refund. ErrUncertain (wrapped) means that the acquirer
-	// may have it; every other error, that it has not. It is called again for
-	// the same refund after ErrUncertain or Unknown only if Repeatable says so.
+	// Refund asks for a refund. ErrUncertain (wrapped), like the outcome
+	// Unknown, means that it may have been made; every other error, that it
+	// was not. It may be called again for the same refund after either of the
+	// two only if Repeatable says so.
 	Refund(ctx context.Context, d Dealing, r Refund) (Report, error)
 
 	// QueryRefund asks what became of a refund. An error means that nothing
@@ -122,6 +123,9 @@ type Refund struct {
 	Attempt payment.Attempt // the capture that it is taken from
 	Before  money.VND       // what was refunded of the attempt before
 	Actor   string          // who asked for it, for acquirers that want to know
+	// ExternalID is the acquirer's id of the refund, from an earlier Report,
+	// "" while unknown.
+	ExternalID string
 }
 
 // Outcome is what an acquirer says of an attempt or refund.
