@@ -1,0 +1,83 @@
+package wire
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/thungan/thungan/rail/card"
+)
+
+// Called is an acquirer's answer: a JSON object under some HTTP status.
+type Called struct {
+	Status int
+	Object *Object
+}
+
+// Call makes a request with a JSON body (none for nil) and wants a JSON object
+// back, under whatever status. An error that wraps card.ErrUncertain means that
+// the acquirer may have acted; any other, that it did not: the request never
+// left, or was turned away before anybody read it.
+func Call(ctx context.Context, d card.Doer, method, address string, header http.Header, body any) (Called, error) {
+	content, err := encode(body)
+	if err != nil {
+		return Called{}, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(content))
+	if err != nil {
+		return Called{}, errors.New("the acquirer's address is not a URL")
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json; charset=UTF-8")
+	}
+	status, answer, sent, err := d.Do(req)
+	switch {
+	case err != nil && sent:
+		return Called{}, uncertain("no answer from the acquirer: %v", err)
+	case err != nil:
+		return Called{}, fmt.Errorf("the acquirer was not reached: %w", err)
+	}
+	o, err := Decode(answer)
+	if err == nil {
+		return Called{Status: status, Object: o}, nil
+	}
+	if status >= 300 && status < 500 && status != http.StatusRequestTimeout {
+		return Called{}, fmt.Errorf("the acquirer answered HTTP %d", status)
+	}
+	return Called{}, uncertain("the acquirer answered HTTP %d with something that is no JSON object", status)
+}
+
+// encode writes JSON without the escapes for HTML, so that what was signed is
+// what is sent.
+func encode(body any) ([]byte, error) {
+	if body == nil {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(body); err != nil {
+		return nil, fmt.Errorf("the request cannot be written: %w", err)
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
+
+// JSON is body as Call writes it, for texts that hold JSON.
+func JSON(body any) (string, error) {
+	b, err := encode(body)
+	return string(b), err
+}
+
+// Uncertain makes an error that wraps card.ErrUncertain.
+func Uncertain(format string, args ...any) error { return uncertain(format, args...) }
+
+func uncertain(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", card.ErrUncertain, fmt.Sprintf(format, args...))
+}
