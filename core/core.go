@@ -73,7 +73,7 @@ func New(cfg Config) *Core {
 		store: cfg.Store, clock: cfg.Clock, ids: cfg.IDs, vault: cfg.Vault, publicURL: cfg.PublicURL, log: cfg.Log, observe: cfg.Observe,
 		tries: cmp.Or(cfg.MaxAttempts, DefaultMaxAttempts), patience: cmp.Or(cfg.RefundWait, DefaultRefundWait),
 		firstLook: cmp.Or(cfg.FirstLook, DefaultFirstLook),
-		dialects: map[string]dialect.Dialect{}, pageKey: cfg.Vault.Derive("payment page"), wake: make(chan struct{}, 1),
+		dialects:  map[string]dialect.Dialect{}, pageKey: cfg.Vault.Derive("payment page"), wake: make(chan struct{}, 1),
 		nobodysSecret: hex.EncodeToString(cfg.Vault.Derive("nobody's secret")),
 	}
 	for _, d := range cfg.Dialects {

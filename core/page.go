@@ -159,3 +159,20 @@ func firstID(t time.Time) string {
 	}
 	return string(b)
 }
+
+// PageOf is PageURL of a payment by our own id.
+func (c *Core) PageOf(ctx context.Context, paymentID string) (string, error) {
+	p, err := c.Payment(ctx, paymentID)
+	if err != nil {
+		return "", err
+	}
+	f, err := c.Profile(ctx, p.MerchantID, p.Dialect)
+	if err != nil {
+		return "", err
+	}
+	return c.PageURL(f.PublicID, p), nil
+}
+
+// AttemptKey is 128 bits that only this gateway can make from an attempt's id;
+// they are in the address that the payer comes back to.
+func (c *Core) AttemptKey(attemptID string) string { return c.keyOf("attempt " + attemptID) }

@@ -426,3 +426,19 @@ func (c *Core) RefundsForPerson(ctx context.Context, merchantID, before string, 
 		return tx.RefundsForPerson(ctx, merchantID, before, page(limit))
 	})
 }
+
+// RefundedBefore is what was refunded of the same capture before a refund, or
+// may still be.
+func (c *Core) RefundedBefore(ctx context.Context, r payment.Refund) (money.VND, error) {
+	all, err := c.Refunds(ctx, r.PaymentID)
+	var sum money.VND
+	for _, e := range all {
+		if e.ID == r.ID {
+			break
+		}
+		if e.CreditID == r.CreditID && e.State != payment.RefundDenied {
+			sum += e.Amount
+		}
+	}
+	return sum, err
+}

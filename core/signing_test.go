@@ -12,7 +12,6 @@ import (
 	"github.com/thungan/thungan/store/storetest"
 )
 
-
 // signing is the test dialect with callers who sign.
 type signing struct {
 	coretest.Dialect

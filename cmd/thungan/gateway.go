@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -28,7 +29,9 @@ import (
 	"github.com/thungan/thungan/notify"
 	"github.com/thungan/thungan/outbox"
 	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/rail/acquiring"
 	"github.com/thungan/thungan/rail/bankfeed"
+	"github.com/thungan/thungan/rail/card"
 	"github.com/thungan/thungan/store"
 	"github.com/thungan/thungan/web"
 )
@@ -49,6 +52,9 @@ type options struct {
 	loopback    bool          // IPN receivers on this machine are allowed
 	openMetrics bool          // /metrics needs no token
 	dataFolder  string        // whose disk is watched, "" for none
+	connectors  []card.Connector
+	firstLook   time.Duration // at an attempt of which an acquirer has not told; 0 is the default
+	maxAttempts int           // of a payer at acquirers; 0 is the default
 }
 
 // gateway is the whole program but for its listener: handlers and workers over
@@ -56,6 +62,7 @@ type options struct {
 type gateway struct {
 	options
 	core    *core.Core
+	cards   *acquiring.Service
 	meter   *meter.Meter
 	intake  *bankfeed.Intake
 	runner  *outbox.Runner
@@ -78,7 +85,12 @@ func newGateway(o options) (*gateway, error) {
 	ids := id.NewSource(rand.Reader, o.clock)
 	g.core = core.New(core.Config{
 		Store: o.store, Clock: o.clock, IDs: ids, Vault: o.keys, Dialects: []dialect.Dialect{paykit.Dialect{}}, PublicURL: o.publicURL, Log: o.log,
-		Observe: func(verb string, outcome payment.Code, took time.Duration) { g.meter.Verb(verb, string(outcome), took) },
+		Observe:   func(verb string, outcome payment.Code, took time.Duration) { g.meter.Verb(verb, string(outcome), took) },
+		FirstLook: o.firstLook, MaxAttempts: o.maxAttempts,
+	})
+	g.cards = acquiring.New(acquiring.Config{
+		Core: g.core, Clock: o.clock, Log: o.log, Connectors: o.connectors, PublicURL: o.publicURL, TrustedProxies: o.proxies, FirstLook: o.firstLook,
+		HTTP: acquiring.NewDoer(guard.Options{AllowLoopback: o.loopback, UserAgent: "Thungan/" + version}),
 	})
 	g.client = guard.New(guard.Options{AllowLoopback: o.loopback, AllowNets: o.ipnNetworks, AllowPorts: o.ipnPorts, UserAgent: "Thungan/" + version})
 	g.intake = bankfeed.New(bankfeed.Config{
@@ -86,10 +98,16 @@ func newGateway(o options) (*gateway, error) {
 		Get: bankfeed.NewGet(guard.Options{AllowLoopback: o.loopback, UserAgent: "Thungan/" + version}),
 	})
 	sender := &notify.Sender{Core: g.core, Client: g.client, Clock: o.clock, IDs: ids, Log: o.log}
+	handlers := map[string]outbox.Handler{core.KindNotice: sender}
+	maps.Copy(handlers, g.cards.Handlers())
 	g.runner = outbox.New(outbox.Config{
-		Store: o.store, Clock: o.clock, Node: node(ids), Handlers: map[string]outbox.Handler{core.KindNotice: sender}, Wake: g.core.Wake(), Log: o.log,
+		Store: o.store, Clock: o.clock, Node: node(ids), Handlers: handlers, Wake: g.core.Wake(), Log: o.log,
 		Limits:  outbox.Limits{Lease: o.takeover},
-		Observe: func(_ store.Item, r outbox.Result) { g.meter.Delivery(deliveryOutcome(r), r.Attempt.Duration) },
+		Observe: func(i store.Item, r outbox.Result) {
+			if i.Kind == core.KindNotice {
+				g.meter.Delivery(deliveryOutcome(r), r.Attempt.Duration)
+			}
+		},
 	})
 	if err := g.route(ids); err != nil {
 		return nil, err
@@ -131,6 +149,7 @@ func (g *gateway) route(ids *id.Source) error {
 	g.mux.Handle("/merchant/", pages)
 	g.mux.Handle("/assets/", web.Assets())
 	g.mux.Handle(bankfeed.Prefix, g.intake)
+	g.mux.Handle(acquiring.Prefix, g.cards)
 	api := admin.New(admin.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies, CheckFeed: bankfeed.CheckFeed})
 	g.mux.Handle(admin.Prefix, api)
 	g.mux.Handle(admin.Prefix+"/", api)

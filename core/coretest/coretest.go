@@ -105,6 +105,7 @@ func New(t testing.TB, s *store.Store, opts ...Option) *Env {
 	e := &Env{T: t, Store: s, Clock: set.clock, IDs: id.NewSource(rand.Reader, set.clock), Vault: ring}
 	e.Core = core.New(core.Config{
 		Store: s, Clock: e.Clock, IDs: e.IDs, Vault: ring, Dialects: set.dialects, PublicURL: PublicURL, Log: set.log, Observe: set.observe,
+		RefundWait: 20 * time.Millisecond, // no worker makes refunds here
 	})
 	e.Memo = e.Enrol(set.dialect, core.NewMerchant{Name: "Quán Phở Memo"}, payment.ReceivingAccount{
 		BIN: "970422", Number: "0123456789", Holder: "QUAN PHO MEMO", Recognise: payment.ByMemo, Prefix: "SEVQR", Enabled: true,

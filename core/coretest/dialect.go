@@ -18,8 +18,8 @@ type Dialect struct{}
 // Name implements dialect.Dialect.
 func (Dialect) Name() string { return Name }
 
-// Owes is true for changes of state.
-func (Dialect) Owes(ev payment.Event) bool { return ev.From != ev.To }
+// Owes is true for changes of state and for refunds.
+func (Dialect) Owes(ev payment.Event) bool { return ev.From != ev.To || ev.RefundID != "" }
 
 // Notice is the payment's reference, version, state and amount received.
 func (Dialect) Notice(n dialect.Notice) (dialect.Request, error) {
