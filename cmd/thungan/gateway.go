@@ -102,7 +102,7 @@ func newGateway(o options) (*gateway, error) {
 	maps.Copy(handlers, g.cards.Handlers())
 	g.runner = outbox.New(outbox.Config{
 		Store: o.store, Clock: o.clock, Node: node(ids), Handlers: handlers, Wake: g.core.Wake(), Log: o.log,
-		Limits:  outbox.Limits{Lease: o.takeover},
+		Limits: outbox.Limits{Lease: o.takeover},
 		Observe: func(i store.Item, r outbox.Result) {
 			if i.Kind == core.KindNotice {
 				g.meter.Delivery(deliveryOutcome(r), r.Attempt.Duration)

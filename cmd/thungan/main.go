@@ -27,6 +27,7 @@ type commands struct {
 	Dev      devCommand      `cmd:"" help:"Run the sandbox: gateway, payer's bank and demo shop, on embedded SQLite. No other set-up."`
 	Serve    serveCommand    `cmd:"" help:"Run the gateway in production."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring a database up to date with this program."`
+	Check    checkCommand    `cmd:"" help:"Judge a database: is every đồng where it belongs?"`
 	Merchant merchantCommand `cmd:"" help:"Add and change merchants and platforms."`
 	Feed     feedCommand     `cmd:"" help:"Say who tells the gateway of bank credits."`
 	Token    tokenCommand    `cmd:"" help:"Make and end tokens for the admin API."`

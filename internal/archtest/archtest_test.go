@@ -30,6 +30,7 @@ var rules = []rule{
 	{from: "rail/card", allow: []string{"money", "payment", "internal"}, reason: "a contract, and connectors that talk to acquirers and decide nothing"},
 	{from: "rail/acquiring", allow: []string{"money", "payment", "rail/card", "core", "store", "outbox", "internal"}, reason: "it drives the connectors through core's verbs; of store it uses the outbox's items"},
 	{from: "store", but: []string{"store/storetest"}, allow: []string{"money", "ledger", "payment", "store/internal"}, reason: "the store keeps what it is given and decides nothing"},
+	{from: "auditor", allow: []string{"store"}, reason: "who judges shares nothing with who is judged but the tables; of store it uses the connection"},
 	{from: "outbox", allow: []string{"store", "payment", "internal/clock"}, reason: "durable work knows no dialects, core or HTTP; of payment it uses the error codes"},
 	{from: "core", but: []string{"core/coretest"}, allow: []string{"money", "ledger", "payment", "dialect", "store", "internal/clock", "internal/id", "internal/vault", "internal/auth", "rail/vietqr"}, reason: "verbs know contracts, never a dialect, a rail or HTTP; the QR codec is the exception: the QR is part of the offer"},
 	{from: "dialect/paykit", allow: []string{"money", "payment", "dialect", "core", "internal", "rail/vietqr"}, reason: "a dialect makes one call to core and sees neither SQL nor other dialects nor rails"},
@@ -49,7 +50,7 @@ var banned = []struct {
 	only   []string
 	reason string
 }{
-	{"database/sql", []string{"store", "internal/pgtest", "test"}, "there is one database package"},
+	{"database/sql", []string{"store", "auditor", "internal/pgtest", "test"}, "there is one database package; the auditor scans rows of its own"},
 	{"github.com/jackc/pgx/v5", []string{"store", "internal/pgtest", "test"}, "there is one database package"},
 	{"modernc.org/sqlite", []string{"store", "test"}, "there is one database package"},
 	{"net/http", []string{"dialect/paykit", "dialect/dialecttest", "rail", "checkout", "admin", "web", "notify", "internal", "cmd", "test"}, "money is decided where no HTTP is known"},
