@@ -59,6 +59,7 @@ var statuses = map[payment.Code]int{
 	payment.CodePlatformClosed:     http.StatusConflict,
 	payment.CodePaymentNotFound:    http.StatusNotFound,
 	payment.CodeRefundNotFound:     http.StatusNotFound,
+	payment.CodeInsufficient:       http.StatusConflict,
 	payment.CodeNotFound:           http.StatusNotFound,
 	payment.CodeInvalidState:       http.StatusConflict,
 	payment.CodeInvalidRequest:     http.StatusUnprocessableEntity,

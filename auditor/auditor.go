@@ -31,6 +31,9 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 	// More has, by check, how many findings there are beyond those listed.
 	More map[string]int `json:"more,omitempty"`
+	// AuditLog is the newest record of the audit log. Who notes it down
+	// elsewhere can tell later whether the whole log was written anew.
+	AuditLog Chain `json:"audit_log"`
 }
 
 // Sound says whether nothing is wrong.
@@ -64,7 +67,18 @@ func Audit(ctx context.Context, s *store.Store, o Options) (Report, error) {
 		most = 20
 	}
 	report := Report{Findings: []Finding{}}
-	err := s.Snapshot(ctx, func(q store.Query) error {
+	err := s.Snapshot(ctx, func(q store.Query) (err error) {
+		if report.AuditLog, err = readChain(ctx, q); err != nil {
+			return fmt.Errorf("auditor: %s: %w", chainBroken, err)
+		}
+		report.Checks++
+		if broken := report.AuditLog.broken; broken != "" {
+			text := chainEnglish
+			if o.Lang == "vi" {
+				text = chainVietnamese
+			}
+			report.Findings = append(report.Findings, Finding{Check: chainBroken, Subject: broken, Text: fmt.Sprintf(text, broken)})
+		}
 		for i, c := range checks {
 			if o.Tells != nil {
 				o.Tells(c.name, i, len(checks))
@@ -129,9 +143,9 @@ func (c check) run(ctx context.Context, q store.Query, o Options, most int) (fou
 
 // Names lists the rules.
 func Names() []string {
-	names := make([]string, len(checks))
-	for i, c := range checks {
-		names[i] = c.name
+	names := []string{chainBroken}
+	for _, c := range checks {
+		names = append(names, c.name)
 	}
 	return names
 }

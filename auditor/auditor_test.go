@@ -123,6 +123,7 @@ func busy(t *testing.T, e *coretest.Env) {
 // damages break each rule once. The statements name what they break "broken";
 // PAID, LIMIT and CARD stand for ids of sound rows.
 var damages = map[string]string{
+	"audit_log_broken":  `UPDATE audit_log SET actor = 'nobody' WHERE number = 3`,
 	"entry_unbalanced":  `INSERT INTO ledger_postings (entry_id, line, account, amount) VALUES ('broken', 1, 'bank:x', 5)`,
 	"entry_single":      `INSERT INTO ledger_entries (id, kind, payment_id, credit_id, actor, reason, at, folded) VALUES ('broken', 'apply', '', '', '', '', 0, FALSE)`,
 	"posting_lost":      `INSERT INTO ledger_postings (entry_id, line, account, amount) VALUES ('broken-lost', 1, 'bank:x', 5)`,
@@ -201,7 +202,7 @@ func item(id, paymentID, state string, due int) string {
 
 // The subjects of damages whose rows are not called "broken".
 var subjects = map[string]string{
-	"ledger_total": "", "credit_twice": "broken", "sales_wrong": "MERCHANT", "partial_wrong": "MERCHANT", "refunding_wrong": "MERCHANT",
+	"audit_log_broken": "3", "ledger_total": "", "credit_twice": "broken", "sales_wrong": "MERCHANT", "partial_wrong": "MERCHANT", "refunding_wrong": "MERCHANT",
 	"unclaimed_wrong": "gateway:unapplied", "limit_wrong": "LIMIT", "excess_wrong": "M-broken-excess", "unapplied_wrong": "M-broken-unapplied",
 }
 

@@ -1,9 +1,16 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/thungan/thungan/payment"
@@ -72,11 +79,44 @@ type AuditRecord struct {
 	After   string
 }
 
-// AddAudit appends to the audit log.
+// The settings by which records of the audit log are chained: a row to wait for
+// each other at, and the number and hash of the newest record.
+const (
+	auditLock = "lock/audit_log"
+	auditHead = "audit_log/head"
+)
+
+// AddAudit appends to the audit log. Each record carries the hash of itself and
+// of the one before, so that none can be changed or taken out unseen; the
+// auditor reckons them again.
 func (tx *Tx) AddAudit(ctx context.Context, a AuditRecord) error {
-	return tx.q.InsertAudit(ctx, db.InsertAuditParams{
-		ID: a.ID, At: millis(a.At), Actor: a.Actor, Address: a.Address, Act: a.Act, Subject: a.Subject, Before: a.Before, After: a.After,
+	if err := tx.PutSetting(ctx, auditLock, a.ID); err != nil { // who comes second waits here
+		return err
+	}
+	head, err := tx.Setting(ctx, auditHead)
+	if err != nil {
+		return err
+	}
+	last, hash, _ := strings.Cut(head, " ")
+	number, err := strconv.ParseInt(cmp.Or(last, "0"), 10, 64)
+	if err != nil {
+		return fmt.Errorf("store: the head of the audit log is broken: %w", err)
+	}
+	number++
+	at := millis(a.At)
+	chained, err := json.Marshal([]string{hash, strconv.FormatInt(number, 10), a.ID, strconv.FormatInt(at, 10), a.Actor, a.Address, a.Act, a.Subject, a.Before, a.After})
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(chained)
+	hash = hex.EncodeToString(sum[:])
+	err = tx.q.InsertAudit(ctx, db.InsertAuditParams{
+		ID: a.ID, At: at, Actor: a.Actor, Address: a.Address, Act: a.Act, Subject: a.Subject, Before: a.Before, After: a.After, Number: number, Hash: hash,
 	})
+	if err != nil {
+		return err
+	}
+	return tx.PutSetting(ctx, auditHead, strconv.FormatInt(number, 10)+" "+hash)
 }
 
 // AuditLog lists administrative acts, newest first.

@@ -73,6 +73,9 @@ func printReport(r auditor.Report, lang string) {
 	for check, n := range r.More {
 		fmt.Printf("%-20s +%d\n", check, n)
 	}
+	if r.AuditLog.Number > 0 {
+		fmt.Printf("audit_log            %d %s\n", r.AuditLog.Number, r.AuditLog.Hash)
+	}
 	switch {
 	case !r.Sound():
 	case lang == "vi":

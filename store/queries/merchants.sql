@@ -94,7 +94,7 @@ SELECT * FROM admin_tokens ORDER BY id;
 UPDATE admin_tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at = 0;
 
 -- name: InsertAudit :exec
-INSERT INTO audit_log (id, at, actor, address, act, subject, before, after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO audit_log (id, at, actor, address, act, subject, before, after, number, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: AuditLog :many
 SELECT * FROM audit_log WHERE id < sqlc.arg(before_id) ORDER BY id DESC LIMIT sqlc.arg(page);

@@ -74,7 +74,7 @@ func (q *Queries) AdminTokens(ctx context.Context) ([]AdminToken, error) {
 }
 
 const auditLog = `-- name: AuditLog :many
-SELECT id, at, actor, address, act, subject, before, after FROM audit_log WHERE id < $1 ORDER BY id DESC LIMIT $2
+SELECT id, at, actor, address, act, subject, before, after, number, hash FROM audit_log WHERE id < $1 ORDER BY id DESC LIMIT $2
 `
 
 type AuditLogParams struct {
@@ -100,6 +100,8 @@ func (q *Queries) AuditLog(ctx context.Context, arg AuditLogParams) ([]AuditLog,
 			&i.Subject,
 			&i.Before,
 			&i.After,
+			&i.Number,
+			&i.Hash,
 		); err != nil {
 			return nil, err
 		}
@@ -155,7 +157,7 @@ func (q *Queries) InsertAdminToken(ctx context.Context, arg InsertAdminTokenPara
 }
 
 const insertAudit = `-- name: InsertAudit :exec
-INSERT INTO audit_log (id, at, actor, address, act, subject, before, after) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO audit_log (id, at, actor, address, act, subject, before, after, number, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type InsertAuditParams struct {
@@ -167,6 +169,8 @@ type InsertAuditParams struct {
 	Subject string
 	Before  string
 	After   string
+	Number  int64
+	Hash    string
 }
 
 func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error {
@@ -179,6 +183,8 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 		arg.Subject,
 		arg.Before,
 		arg.After,
+		arg.Number,
+		arg.Hash,
 	)
 	return err
 }

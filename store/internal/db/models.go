@@ -60,6 +60,8 @@ type AuditLog struct {
 	Subject string
 	Before  string
 	After   string
+	Number  int64
+	Hash    string
 }
 
 type BankCredit struct {
