@@ -24,16 +24,20 @@ var version = "dev"
 type commands struct {
 	Config kong.ConfigFlag `help:"A JSON file of settings: names of flags without the dashes, such as {\"listen\": \"0.0.0.0:443\"}." placeholder:"FILE"`
 
-	Dev      devCommand      `cmd:"" help:"Run the sandbox: gateway, payer's bank and demo shop, on embedded SQLite. No other set-up."`
-	Serve    serveCommand    `cmd:"" help:"Run the gateway in production."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring a database up to date with this program."`
-	Check    checkCommand    `cmd:"" help:"Judge a database: is every đồng where it belongs?"`
-	Merchant merchantCommand `cmd:"" help:"Add and change merchants and platforms."`
-	Feed     feedCommand     `cmd:"" help:"Say who tells the gateway of bank credits."`
-	Token    tokenCommand    `cmd:"" help:"Make and end tokens for the admin API."`
-	Key      keyCommand      `cmd:"" help:"Make the key file that secrets are sealed with."`
-	VietQR   vietQRCommand   `cmd:"" name:"vietqr" help:"Encode and decode VietQR payloads."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Dev       devCommand       `cmd:"" help:"Run the sandbox: gateway, payer's bank and demo shop, on embedded SQLite. No other set-up."`
+	Serve     serveCommand     `cmd:"" help:"Run the gateway in production."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring a database up to date with this program."`
+	Check     checkCommand     `cmd:"" help:"Judge a database: is every đồng where it belongs?"`
+	Backup    backupCommand    `cmd:"" help:"Back an SQLite gateway up while it serves, encrypted."`
+	Restore   restoreCommand   `cmd:"" help:"Restore a backup."`
+	BackupKey backupKeyCommand `cmd:"" help:"Make a key pair that backups are encrypted for."`
+	Copy      copyCommand      `cmd:"" help:"Move a gateway from SQLite to PostgreSQL, or back."`
+	Merchant  merchantCommand  `cmd:"" help:"Add and change merchants and platforms."`
+	Feed      feedCommand      `cmd:"" help:"Say who tells the gateway of bank credits."`
+	Token     tokenCommand     `cmd:"" help:"Make and end tokens for the admin API."`
+	Key       keyCommand       `cmd:"" help:"Make the key file that secrets are sealed with."`
+	VietQR    vietQRCommand    `cmd:"" name:"vietqr" help:"Encode and decode VietQR payloads."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 type versionCommand struct{}
