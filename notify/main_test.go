@@ -74,8 +74,9 @@ func each(t *testing.T, test func(b *bench), opts ...coretest.Option) {
 }
 
 func (b *bench) use(o guard.Options) {
-	b.sender.Client = guard.New(o)
-	b.Cleanup(b.sender.Client.CloseIdle)
+	client := guard.New(o)
+	b.sender.Client = client
+	b.Cleanup(client.CloseIdle)
 }
 
 // serve is a receiver until the end of the test.

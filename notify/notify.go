@@ -24,10 +24,15 @@ import (
 	"github.com/thungan/thungan/store"
 )
 
+// Client makes a notice's request; the guard's is the one that does it safely.
+type Client interface {
+	Do(ctx context.Context, req *http.Request) (guard.Response, error)
+}
+
 // Sender sends notices.
 type Sender struct {
 	Core   *core.Core
-	Client *guard.Client
+	Client Client
 	Clock  clock.Clock
 	IDs    *id.Source
 	Log    *slog.Logger
