@@ -1,5 +1,4 @@
-// Package cardtest plays the golden exchanges of connectors, one case a file,
-// and lets a connector talk to an imitation of its acquirer.
+// Package cardtest plays the golden exchanges of connectors, one case a file.
 package cardtest
 
 import (
@@ -297,49 +296,4 @@ func (r replier) Do(req *http.Request) (status int, body []byte, sent bool, err 
 		r.t.Fatalf("reply: %v", err)
 	}
 	return status, []byte(text), true, nil
-}
-
-// Client is a card.Doer over a client of the standard library, for imitations
-// on this machine.
-type Client struct{ HTTP *http.Client }
-
-// Do makes a request. Only a refused connection counts as not sent.
-func (c Client) Do(req *http.Request) (status int, body []byte, sent bool, err error) {
-	res, err := c.HTTP.Do(req)
-	if err != nil {
-		return 0, nil, !strings.Contains(err.Error(), "refused"), errors.New("no full answer in time")
-	}
-	defer res.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(res.Body, 1<<20))
-	return res.StatusCode, body, true, err
-}
-
-// Fixed is a card.Doer that answers everything with the same bytes.
-type Fixed struct {
-	Status int
-	Body   []byte
-}
-
-// Do gives the bytes.
-func (f Fixed) Do(*http.Request) (status int, body []byte, sent bool, err error) {
-	return f.Status, f.Body, true, nil
-}
-
-// Problems says what is wrong with a report that came without an error,
-// whatever it was made of.
-func Problems(r card.Report) []string {
-	var problems []string
-	add := func(wrong bool, text string) {
-		if wrong {
-			problems = append(problems, fmt.Sprintf("%s: %+v", text, r))
-		}
-	}
-	add(!slices.Contains([]card.Outcome{card.Done, card.Failed, card.Pending, card.Unknown}, r.Outcome), "no outcome")
-	add(r.Outcome == card.Done && r.Amount < 0, "money moved the wrong way")
-	add(r.Text == "" && r.Outcome != card.Done, "no text")
-	add(!r.At.IsZero() && r.At.Location() != time.UTC, "a time not in UTC")
-	for _, s := range []string{r.Reference, r.ExternalID, r.Currency, r.Merchant, r.Code, r.Text} {
-		add(strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f || c == '\uFFFD' }) || len(s) > 8100, "not fit to be stored")
-	}
-	return problems
 }

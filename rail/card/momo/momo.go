@@ -82,6 +82,9 @@ func (Connector) Create(ctx context.Context, d card.Dealing, o card.Order) (card
 	if !ok {
 		return card.Created{}, fmt.Errorf("MoMo has no way to pay by %s", a.Method)
 	}
+	if err := wire.CheckAmount(a.Amount); err != nil {
+		return card.Created{}, err
+	}
 	if a.Method == payment.MoMo && (a.Amount < minWallet || a.Amount > maxWallet) {
 		return card.Created{}, fmt.Errorf("the MoMo wallet pays from %s to %s đồng at once", minWallet.Grouped(), maxWallet.Grouped())
 	}
@@ -153,7 +156,7 @@ func (c config) post(ctx context.Context, d card.Dealing, path string, body any)
 	if called.Status >= 500 {
 		return nil, wire.Uncertain("MoMo answered HTTP %d", called.Status)
 	}
-	if !called.Object.Has("resultCode") && called.Status >= 300 {
+	if !called.Object.Has("resultCode") && called.Status >= 400 {
 		return nil, fmt.Errorf("MoMo answered HTTP %d", called.Status)
 	}
 	return called.Object, nil

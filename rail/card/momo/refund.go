@@ -46,9 +46,6 @@ func (Connector) Refund(ctx context.Context, d card.Dealing, r card.Refund) (car
 		}[name]
 	})
 	o, err := c.post(ctx, d, "/v2/gateway/api/refund", q)
-	if errors.Is(err, card.ErrUncertain) {
-		return card.Report{Outcome: card.Unknown, Reference: r.Refund.ID, Text: err.Error()}, nil
-	}
 	if err != nil {
 		return card.Report{}, err
 	}
@@ -113,7 +110,10 @@ func (Connector) QueryRefund(ctx context.Context, d card.Dealing, r card.Refund)
 		code := t.Number("resultCode")
 		out := refunded(code, t.Text("message"))
 		out.Reference, out.Merchant, out.Currency = r.Refund.ID, c.PartnerCode, "VND"
-		out.ExternalID, out.Amount, out.At = transaction(t), t.Amount("amount"), t.Millis("createdTime")
+		out.ExternalID, out.Amount = transaction(t), t.Amount("amount")
+		if out.Outcome == card.Done {
+			out.At = t.Millis("createdTime")
+		}
 		if err := t.Err(); err != nil {
 			return card.Report{}, fmt.Errorf("MoMo's answer: %w", err)
 		}

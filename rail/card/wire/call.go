@@ -48,7 +48,7 @@ func Call(ctx context.Context, d card.Doer, method, address string, header http.
 	if err == nil {
 		return Called{Status: status, Object: o}, nil
 	}
-	if status >= 300 && status < 500 && status != http.StatusRequestTimeout {
+	if status >= 400 && status < 500 && status != http.StatusRequestTimeout {
 		return Called{}, fmt.Errorf("the acquirer answered HTTP %d", status)
 	}
 	return Called{}, uncertain("the acquirer answered HTTP %d with something that is no JSON object", status)

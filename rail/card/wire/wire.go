@@ -22,6 +22,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
 )
 
@@ -30,6 +31,9 @@ const (
 	Sandbox = "sandbox" // the acquirer's test system
 	Live    = "live"    // money moves
 )
+
+// maxMember is the longest member of a configuration, in characters.
+const maxMember = 500
 
 // maxDepth is how many JSON objects and arrays may be inside each other.
 const maxDepth = 16
@@ -60,6 +64,9 @@ func ParseConfig(config []byte, into any) error {
 		var text *string
 		if err := json.Unmarshal(raw, &text); err != nil || text == nil {
 			return fmt.Errorf("%s is not text", name)
+		}
+		if utf8.RuneCountInString(*text) > maxMember {
+			return fmt.Errorf("%s is longer than %d characters", name, maxMember)
 		}
 		if *text != strings.TrimSpace(*text) || strings.ContainsFunc(*text, unicode.IsControl) {
 			return fmt.Errorf("%s has blanks at its ends or control characters", name)
@@ -123,6 +130,19 @@ func PageURL(text, base string) bool {
 		return false
 	}
 	return u.Scheme == "https" || u.Scheme == "http" && strings.HasPrefix(base, "http:") && loopback(u.Hostname())
+}
+
+// maxAmount is far more than anybody pays at once, and twelve digits, which
+// every acquirer's field for an amount holds.
+const maxAmount = money.VND(999_999_999_999)
+
+// CheckAmount says what is wrong with an amount to be paid, whatever the
+// acquirer.
+func CheckAmount(amount money.VND) error {
+	if amount <= 0 || amount > maxAmount {
+		return fmt.Errorf("an amount of %d đồng cannot be paid", amount)
+	}
+	return nil
 }
 
 // Invalid is a configuration's error as CheckConfig returns it.
