@@ -77,7 +77,7 @@ func TestHMAC(t *testing.T) {
 }
 
 func TestShortID(t *testing.T) {
-	if got := wire.ShortID("01997b9c-8f00-7000-8000-0123456789ab"); got != "06cnn74f00o00800014d2pf19c" && len(got) != 26 {
+	if got := wire.ShortID("01997b9c-8f00-7000-8000-0123456789ab"); got != "06cnn74f01o0100004hkaps9lc" {
 		t.Error(got)
 	}
 	rapid.Check(t, func(t *rapid.T) {
