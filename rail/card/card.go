@@ -86,14 +86,6 @@ type Refunder interface {
 	Repeatable() bool
 }
 
-// Voider is a Connector that can take back a whole capture as long as it is not
-// settled. What became of it, QueryRefund of the same refund tells.
-type Voider interface {
-	// Void asks for it. r.Refund.Amount is the whole capture; it is repeatable
-	// as Refund is.
-	Void(ctx context.Context, d Dealing, r Refund) (Report, error)
-}
-
 // Dealing is what a call of a connector needs to know besides its subject.
 type Dealing struct {
 	Config    []byte // the connector's configuration, opened

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,7 +44,7 @@ const (
 
 // Golden plays each testdata/*.txtar. A case has the parts
 //
-//	call     create, query, refund, query_refund, void, notify, return or acknowledge
+//	call     create, query, refund, query_refund, notify, return or acknowledge
 //	with     optional: JSON of what differs from the setup (type changes)
 //	message  of notify and return: header lines, an empty line, the body; a return's is its query alone
 //	reply    of the others: the acquirer's HTTP status, an empty line, the body; or "lost", or "unreached"
@@ -190,9 +191,6 @@ func play(t *testing.T, s Setup, p map[string]string) string {
 	case "query_refund":
 		r, err := s.Connector.(card.Refunder).QueryRefund(ctx, d, s.Refund)
 		writeReport(&b, r, err)
-	case "void":
-		r, err := s.Connector.(card.Voider).Void(ctx, d, s.Refund)
-		writeReport(&b, r, err)
 	case "return":
 		r, err := s.Connector.VerifyReturn(d, card.Message{Method: http.MethodGet, Query: p["message"], Header: http.Header{}})
 		writeReport(&b, r, err)
@@ -203,9 +201,17 @@ func play(t *testing.T, s Setup, p map[string]string) string {
 	case "acknowledge":
 		writeAnswer(&b, "taken in", s.Connector.Acknowledge(false, nil))
 		writeAnswer(&b, "told before", s.Connector.Acknowledge(true, nil))
-		for _, code := range payment.Codes {
+		named := []payment.Code{payment.CodeUnauthorized, payment.CodeInvalidRequest, payment.CodePaymentNotFound, payment.CodeInvalidAmount, payment.CodeConflict}
+		for _, code := range named {
 			writeAnswer(&b, string(code), s.Connector.Acknowledge(false, payment.Fail(code, "a reason")))
 		}
+		other := s.Connector.Acknowledge(false, payment.Fail(payment.CodeInternal, "a reason"))
+		for _, code := range payment.Codes {
+			if got := s.Connector.Acknowledge(false, payment.Fail(code, "a reason")); !slices.Contains(named, code) && !reflect.DeepEqual(got, other) {
+				t.Errorf("%s is not acknowledged like every other fault", code)
+			}
+		}
+		writeAnswer(&b, "any other fault", other)
 		writeAnswer(&b, "an error without a code", s.Connector.Acknowledge(false, errors.New("a disk")))
 	default:
 		t.Fatalf("call %q", p["call"])
@@ -239,7 +245,11 @@ func writeError(b *strings.Builder, err error) {
 
 func writeReport(b *strings.Builder, r card.Report, err error) {
 	if err == nil {
-		fmt.Fprintf(b, "report %s\n", r.Outcome)
+		of := ""
+		if r.OfRefund {
+			of = " of a refund"
+		}
+		fmt.Fprintf(b, "report %s%s\n", r.Outcome, of)
 		for _, f := range []struct{ name, value string }{
 			{"reference", r.Reference}, {"external id", r.ExternalID}, {"amount", r.Amount.String()}, {"currency", r.Currency},
 			{"merchant", r.Merchant}, {"code", r.Code}, {"text", r.Text}, {"reason", string(r.Reason)},
