@@ -216,10 +216,10 @@ func report(o *wire.Object) card.Report {
 	code := o.Number("resultCode")
 	m := mean(code, o.Text("message"))
 	r := card.Report{Outcome: m.outcome, ExternalID: transaction(o), Merchant: o.Text("partnerCode"), Code: codeText(code), Text: m.text}
-	if r.Outcome == card.Done {
-		r.At = o.Millis("responseTime")
-	}
-	if r.Outcome == card.Done || o.Has("amount") {
+	switch {
+	case r.Outcome == card.Done:
+		r.Amount, r.Currency, r.At = o.Paid("amount"), "VND", o.Millis("responseTime")
+	case o.Has("amount"):
 		r.Amount, r.Currency = o.Amount("amount"), "VND"
 	}
 	return r

@@ -149,6 +149,16 @@ func (o *Object) Amount(name string) money.VND {
 	return v
 }
 
+// Paid is the Amount of a payment that was made: above zero, because in a Report
+// zero is what an acquirer does not say.
+func (o *Object) Paid(name string) money.VND {
+	v := o.Amount(name)
+	if v == 0 {
+		o.Fail("%s%s is zero", o.path, name)
+	}
+	return v
+}
+
 // Millis is a time in milliseconds since 1970, the zero time when it is absent,
 // 0 or beyond reason: it is told, not decided by.
 func (o *Object) Millis(name string) time.Time {

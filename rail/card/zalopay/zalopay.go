@@ -251,7 +251,7 @@ func (Connector) VerifyNotify(d card.Dealing, r card.Message) (card.Report, erro
 		return card.Report{}, wire.Unauthorized("the message is for another app_id")
 	}
 	out := card.Report{
-		Outcome: card.Done, Reference: o.ID("app_trans_id"), ExternalID: transaction(o), Amount: o.Amount("amount"), Currency: "VND", Merchant: c.AppID,
+		Outcome: card.Done, Reference: o.ID("app_trans_id"), ExternalID: transaction(o), Amount: o.Paid("amount"), Currency: "VND", Merchant: c.AppID,
 		Code: "1", Text: "paid", At: o.Millis("server_time"),
 	}
 	if err := o.Err(); err != nil {
@@ -333,7 +333,7 @@ func (Connector) Query(ctx context.Context, d card.Dealing, a payment.Attempt) (
 	out := card.Report{Outcome: s.outcome(), Reference: a.Reference, Merchant: c.AppID, Code: s.shown(), Text: s.text}
 	switch {
 	case s.code == success:
-		out.Text, out.ExternalID, out.Amount, out.Currency = "paid", transaction(o), o.Amount("amount"), "VND"
+		out.Text, out.ExternalID, out.Amount, out.Currency = "paid", transaction(o), o.Paid("amount"), "VND"
 		out.At = o.Millis("server_time")
 		if err := o.Err(); err != nil {
 			return card.Report{}, fmt.Errorf("ZaloPay's answer: %w", err)
