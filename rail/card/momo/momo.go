@@ -297,7 +297,7 @@ func (Connector) Query(ctx context.Context, d card.Dealing, a payment.Attempt) (
 	}
 	if code := o.Number("resultCode"); code == notFound {
 		r := card.Report{Outcome: card.Unknown, Reference: a.Reference, Code: codeText(code), Text: mean(code, "").text + ", though the payer was sent there"}
-		if a.Handoff.URL == "" {
+		if !a.Sent() {
 			r.Outcome, r.Text = card.Failed, mean(code, "").text
 		}
 		return r, nil

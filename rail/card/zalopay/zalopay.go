@@ -346,7 +346,7 @@ func (Connector) Query(ctx context.Context, d card.Dealing, a payment.Attempt) (
 	case o.Raw("is_processing") == "true":
 		out.Outcome = card.Pending
 	case s.sub == notThere || s.sub == noInfo:
-		if a.Handoff.URL != "" {
+		if a.Sent() {
 			out.Outcome, out.Text = card.Unknown, s.text+", though the payer was sent there"
 		}
 	case s.sub == lowBalance && d.Now.Before(a.ExpiresAt):
