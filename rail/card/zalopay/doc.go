@@ -13,7 +13,8 @@
 //	    refund that is first sent on another day than it was asked for may be
 //	    refused with code -25, and then fails.
 //	Z2  The mac of a callback is over the text of data as it came, and nothing
-//	    outside of data is believed.
+//	    outside of data is believed, not even the type of the callback: what is
+//	    not about an order has no app_trans_id and is refused.
 //	Z3  ZaloPay calls back only when it has money. What failed is learned by
 //	    asking.
 //	Z4  return_code decides; sub_return_code says why. Under return_code 2 the

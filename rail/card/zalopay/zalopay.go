@@ -218,10 +218,6 @@ func (k Connector) VerifyReturn(d card.Dealing, r card.Message) (card.Report, er
 	return out, nil
 }
 
-// callbackOrder is the type of a callback about an order; 2 is about an
-// agreement.
-const callbackOrder = 1
-
 // VerifyNotify reads a callback: ZaloPay has money (decisions Z2 and Z3).
 //
 // Source: docs.zalopay.vn/docs/specs/callback-api.
