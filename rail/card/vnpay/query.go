@@ -190,7 +190,7 @@ func (Connector) Refund(ctx context.Context, d card.Dealing, r card.Refund) (car
 	if err != nil {
 		return card.Report{}, err
 	}
-	report := card.Report{Reference: r.Refund.ID, Merchant: c.TmnCode, Code: codes(got.code, got.status)}
+	report := card.Report{OfRefund: true, Reference: r.Refund.ID, Merchant: c.TmnCode, Code: codes(got.code, got.status)}
 	switch {
 	case !got.signed:
 		report.Outcome, report.Text = card.Unknown, "VNPAY answers without a good signature (decision V5): "+lookUp(answers, got.code).text
@@ -233,7 +233,7 @@ func (Connector) QueryRefund(ctx context.Context, d card.Dealing, r card.Refund)
 	case got.code != "00":
 		return card.Report{}, fmt.Errorf("VNPAY answers %s: %s", got.code, lookUp(answers, got.code).text)
 	}
-	report := card.Report{Reference: r.Refund.ID, Merchant: c.TmnCode, Code: codes(got.code, got.status), ExternalID: r.ExternalID}
+	report := card.Report{OfRefund: true, Reference: r.Refund.ID, Merchant: c.TmnCode, Code: codes(got.code, got.status), ExternalID: r.ExternalID}
 	named := got.kind == typeFullRefund || got.kind == typePartialRefund && r.ExternalID != ""
 	if !named || got.amount != r.Refund.Amount || r.ExternalID != "" && got.externalID != r.ExternalID {
 		report.Outcome, report.Text = card.Unknown, "VNPAY does not tell of this refund: look in its portal (decision V7)"
