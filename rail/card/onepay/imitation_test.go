@@ -196,4 +196,3 @@ func (o *imitation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain")
 	_, _ = io.WriteString(w, form(told))
 }
-
