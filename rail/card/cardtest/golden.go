@@ -46,7 +46,7 @@ const (
 //
 //	call     create, query, refund, query_refund, notify, return or acknowledge
 //	with     optional: JSON of what differs from the setup (type changes)
-//	message  of notify and return: header lines, an empty line, the body; a return's is its query alone
+//	message  of notify and return: header lines, an empty line, the body, or ? and a query; a return's is its query alone
 //	reply    of the others: the acquirer's HTTP status, an empty line, the body; or "lost", or "unreached"
 //	want     what went out and what came of it; -update rewrites it
 func Golden(t *testing.T, s Setup) {
@@ -219,8 +219,12 @@ func play(t *testing.T, s Setup, p map[string]string) string {
 	return b.String()
 }
 
-// Message is a POST written as header lines, an empty line and the body.
+// Message is a POST written as header lines, an empty line and the body, or a
+// GET written as ? and its query.
 func Message(text string) card.Message {
+	if query, ok := strings.CutPrefix(text, "?"); ok {
+		return card.Message{Method: http.MethodGet, Header: http.Header{}, Query: query}
+	}
 	m := card.Message{Method: http.MethodPost, Header: http.Header{}}
 	head, body, ok := strings.Cut(text, "\n\n")
 	if !ok {
