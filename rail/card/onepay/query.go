@@ -43,7 +43,7 @@ func (Connector) Query(ctx context.Context, d card.Dealing, a payment.Attempt) (
 		case over && signed && fields["vpc_Merchant"] == c.Merchant && fields["vpc_MerchTxnRef"] == a.Reference:
 			r.Outcome = card.Failed
 		case over:
-			r.Outcome, r.Text = card.Unknown, "OnePay does not know the payment, but says so without a good signature (decision O4)"
+			r.Outcome, r.Text = card.Unknown, "OnePay does not know the payment, but does not prove it by a signature: look in its portal"
 		}
 		return r, nil
 	}
@@ -80,8 +80,10 @@ func (c config) ask(ctx context.Context, do card.Doer, reference string) (map[st
 		return nil, errors.New("query_url is not a URL")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	status, body, _, err := do.Do(req)
+	status, body, sent, err := do.Do(req)
 	switch {
+	case err != nil && sent:
+		return nil, fmt.Errorf("no answer from OnePay: %w", err)
 	case err != nil:
 		return nil, fmt.Errorf("OnePay was not reached: %w", err)
 	case status != http.StatusOK:

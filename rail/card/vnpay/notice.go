@@ -49,7 +49,7 @@ func verify(d card.Dealing, m card.Message) (card.Report, error) {
 		return card.Report{}, wire.Unreadable(errors.New("vnp_ResponseCode or vnp_TransactionStatus is no code"))
 	}
 	said := paymentWord(response, status)
-	return card.Report{
+	r := card.Report{
 		Outcome:    said.outcome,
 		Reference:  fields["vnp_TxnRef"],
 		ExternalID: transactionNo(fields["vnp_TransactionNo"]),
@@ -57,8 +57,11 @@ func verify(d card.Dealing, m card.Message) (card.Report, error) {
 		Merchant:   c.TmnCode,
 		Code:       codes(response, status),
 		Text:       said.text,
-		At:         fromVietnamTime(fields["vnp_PayDate"]),
-	}, nil
+	}
+	if r.Outcome == card.Done {
+		r.At = fromVietnamTime(fields["vnp_PayDate"])
+	}
+	return r, nil
 }
 
 // isID says whether text can be a reference.

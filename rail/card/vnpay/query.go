@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -53,6 +52,15 @@ type answer struct {
 	amount     money.VND
 	externalID string
 	at         time.Time
+}
+
+// unproven is for an answer that decides nothing (decision V5).
+func (a answer) unproven() error {
+	text := lookUp(answers, a.code).text
+	if a.code == "00" {
+		text = "success"
+	}
+	return fmt.Errorf("VNPAY answers %s (%s) without a good signature, or about another order", a.code, text)
 }
 
 // call sends a signed request. An error wraps card.ErrUncertain where VNPAY may
@@ -133,13 +141,13 @@ func (Connector) Query(ctx context.Context, d card.Dealing, a payment.Attempt) (
 		case over && got.signed:
 			r.Outcome = card.Failed
 		case over:
-			r.Outcome, r.Text = card.Unknown, "VNPAY does not know the payment, but says so without a signature (decision V5)"
+			r.Outcome, r.Text = card.Unknown, "VNPAY does not know the payment, but does not prove it by a signature: look in its portal"
 		}
 		return r, nil
 	}
 	switch {
 	case !got.signed:
-		return card.Report{}, fmt.Errorf("VNPAY answers %s without a good signature: %s", got.code, lookUp(answers, got.code).text)
+		return card.Report{}, got.unproven()
 	case got.code != "00":
 		return card.Report{}, fmt.Errorf("VNPAY answers %s: %s", got.code, lookUp(answers, got.code).text)
 	case got.kind != "" && got.kind != typePayment:
@@ -148,7 +156,10 @@ func (Connector) Query(ctx context.Context, d card.Dealing, a payment.Attempt) (
 	}
 	said := lookUp(payments, got.status)
 	r.Outcome, r.Text = said.outcome, said.text
-	r.Amount, r.ExternalID, r.At = got.amount, got.externalID, got.at
+	r.Amount, r.ExternalID = got.amount, got.externalID
+	if r.Outcome == card.Done {
+		r.At = got.at
+	}
 	if r.Outcome == card.Pending && over {
 		r.Outcome, r.Text = card.Failed, "the payer did not finish in time"
 	}
@@ -193,7 +204,7 @@ func (Connector) Refund(ctx context.Context, d card.Dealing, r card.Refund) (car
 	report := card.Report{OfRefund: true, Reference: r.Refund.ID, Merchant: c.TmnCode, Code: codes(got.code, got.status)}
 	switch {
 	case !got.signed:
-		report.Outcome, report.Text = card.Unknown, "VNPAY answers without a good signature (decision V5): "+lookUp(answers, got.code).text
+		report.Outcome, report.Text = card.Unknown, got.unproven().Error()
 		return report, nil
 	case got.code != "00":
 		said := lookUp(answers, got.code)
@@ -229,14 +240,14 @@ func (Connector) QueryRefund(ctx context.Context, d card.Dealing, r card.Refund)
 	case err != nil:
 		return card.Report{}, err
 	case !got.signed:
-		return card.Report{}, errors.New("VNPAY answers " + got.code + " without a good signature")
+		return card.Report{}, got.unproven()
 	case got.code != "00":
 		return card.Report{}, fmt.Errorf("VNPAY answers %s: %s", got.code, lookUp(answers, got.code).text)
 	}
 	report := card.Report{OfRefund: true, Reference: r.Refund.ID, Merchant: c.TmnCode, Code: codes(got.code, got.status), ExternalID: r.ExternalID}
 	named := got.kind == typeFullRefund || got.kind == typePartialRefund && r.ExternalID != ""
 	if !named || got.amount != r.Refund.Amount || r.ExternalID != "" && got.externalID != r.ExternalID {
-		report.Outcome, report.Text = card.Unknown, "VNPAY does not tell of this refund: look in its portal (decision V7)"
+		report.Outcome, report.Text = card.Unknown, "VNPAY does not tell of this refund: look in its portal"
 		return report, nil
 	}
 	said := lookUp(refunds, got.status)
