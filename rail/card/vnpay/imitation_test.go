@@ -46,13 +46,11 @@ type order struct {
 }
 
 type refund struct {
-	order    *order
-	kind     string
-	amount   money.VND
-	number   int
-	verdict  railtest.Verdict
-	actor    string
-	requests string
+	order   *order
+	kind    string
+	amount  money.VND
+	number  int
+	verdict railtest.Verdict
 }
 
 func newImitation(string) railtest.Imitation {
