@@ -32,6 +32,11 @@ import (
 	"github.com/thungan/thungan/rail/acquiring"
 	"github.com/thungan/thungan/rail/bankfeed"
 	"github.com/thungan/thungan/rail/card"
+	"github.com/thungan/thungan/rail/card/momo"
+	"github.com/thungan/thungan/rail/card/mpgs"
+	"github.com/thungan/thungan/rail/card/onepay"
+	"github.com/thungan/thungan/rail/card/vnpay"
+	"github.com/thungan/thungan/rail/card/zalopay"
 	"github.com/thungan/thungan/store"
 	"github.com/thungan/thungan/web"
 )
@@ -52,7 +57,7 @@ type options struct {
 	loopback    bool          // IPN receivers on this machine are allowed
 	openMetrics bool          // /metrics needs no token
 	dataFolder  string        // whose disk is watched, "" for none
-	connectors  []card.Connector
+	connectors  []card.Connector // besides those of real acquirers
 	firstLook   time.Duration // at an attempt of which an acquirer has not told; 0 is the default
 	maxAttempts int           // of a payer at acquirers; 0 is the default
 }
@@ -89,7 +94,7 @@ func newGateway(o options) (*gateway, error) {
 		FirstLook: o.firstLook, MaxAttempts: o.maxAttempts,
 	})
 	g.cards = acquiring.New(acquiring.Config{
-		Core: g.core, Clock: o.clock, Log: o.log, Connectors: o.connectors, PublicURL: o.publicURL, TrustedProxies: o.proxies, FirstLook: o.firstLook,
+		Core: g.core, Clock: o.clock, Log: o.log, Connectors: append(acquirers(), o.connectors...), PublicURL: o.publicURL, TrustedProxies: o.proxies, FirstLook: o.firstLook,
 		HTTP: acquiring.NewDoer(guard.Options{AllowLoopback: o.loopback, UserAgent: "Thungan/" + version}),
 	})
 	g.client = guard.New(guard.Options{AllowLoopback: o.loopback, AllowNets: o.ipnNetworks, AllowPorts: o.ipnPorts, UserAgent: "Thungan/" + version})
@@ -113,6 +118,11 @@ func newGateway(o options) (*gateway, error) {
 		return nil, err
 	}
 	return g, g.gauges()
+}
+
+// acquirers are the kinds of acquirer that a merchant can be paid through.
+func acquirers() []card.Connector {
+	return []card.Connector{vnpay.Connector{}, onepay.Connector{}, momo.Connector{}, zalopay.Connector{}, mpgs.Connector{}}
 }
 
 // node names this run of this process; the outbox's leases carry it.

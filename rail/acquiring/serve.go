@@ -109,9 +109,10 @@ func (s *Service) take(ctx context.Context, conn payment.Connector, k card.Conne
 		return before.State != payment.RefundProcessing, err
 	}
 	r, err := s.resolve(ctx, conn.ID, report)
-	if err != nil || report.Outcome == card.Done || report.Outcome == card.Failed || r.Attempt.State.Final() {
+	if err != nil || report.Outcome == card.Done || report.Outcome == card.Failed || r.Attempt.State == payment.AttemptDone {
 		return r.Told, err
 	}
+	// Also about one that had failed: a payer may have paid it after all.
 	s.askSoon(ctx, r.Attempt)
 	return r.Told, nil
 }
