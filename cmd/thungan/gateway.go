@@ -53,13 +53,13 @@ type options struct {
 	pull        time.Duration // between pulls of bank transactions
 	ipnNetworks []netip.Prefix
 	ipnPorts    []uint16
-	takeover    time.Duration // after which another node sends what a dead one held; 0 is the outbox's own
-	loopback    bool          // IPN receivers on this machine are allowed
-	openMetrics bool          // /metrics needs no token
-	dataFolder  string        // whose disk is watched, "" for none
+	takeover    time.Duration    // after which another node sends what a dead one held; 0 is the outbox's own
+	loopback    bool             // IPN receivers on this machine are allowed
+	openMetrics bool             // /metrics needs no token
+	dataFolder  string           // whose disk is watched, "" for none
 	connectors  []card.Connector // besides those of real acquirers
-	firstLook   time.Duration // at an attempt of which an acquirer has not told; 0 is the default
-	maxAttempts int           // of a payer at acquirers; 0 is the default
+	firstLook   time.Duration    // at an attempt of which an acquirer has not told; 0 is the default
+	maxAttempts int              // of a payer at acquirers; 0 is the default
 }
 
 // gateway is the whole program but for its listener: handlers and workers over
