@@ -318,6 +318,9 @@ func (c *Core) captured(ctx context.Context, a payment.Attempt, word Word) (Reso
 		a, p, err = w.locked(ctx, a.ID)
 		return p, err
 	}, func(ctx context.Context, _ payment.Credit) error {
+		if !a.State.Final() {
+			a.Review = false // it is known now
+		}
 		a.State, a.ClosedAt, a.Code, a.Text = payment.AttemptDone, time.Time{}, word.Code, word.Text
 		if word.ExternalID != "" {
 			a.ExternalID = word.ExternalID
@@ -357,6 +360,9 @@ func (c *Core) notCaptured(ctx context.Context, a payment.Attempt, word Word) (R
 			return nil // it has the order, but no payer was sent there
 		}
 		a.State, a.Code, a.Text = word.Outcome, word.Code, word.Text
+		if a.State.Final() {
+			a.Review = false // it is known now
+		}
 		if word.ExternalID != "" {
 			a.ExternalID = word.ExternalID
 		}
@@ -392,7 +398,8 @@ func (c *Core) AbandonAttempt(ctx context.Context, id, text string) (payment.Att
 }
 
 // JudgeAttempt lets a person say what became of an attempt, after asking the
-// acquirer: paid or not.
+// acquirer: paid or not. CodeInvalidState when it is paid and is to be made
+// unpaid: its money can only be refunded.
 func (c *Core) JudgeAttempt(ctx context.Context, by Actor, id string, paid bool, reason string) (Resolved, error) {
 	if err := checkReason(reason); err != nil {
 		return Resolved{}, err
@@ -400,6 +407,9 @@ func (c *Core) JudgeAttempt(ctx context.Context, by Actor, id string, paid bool,
 	a, err := c.Attempt(ctx, id)
 	if err != nil {
 		return Resolved{}, err
+	}
+	if a.State == payment.AttemptDone && !paid {
+		return Resolved{}, payment.Fail(payment.CodeInvalidState, "it is paid; judge it paid, and refund its money")
 	}
 	word := Word{ConnectorID: a.ConnectorID, Reference: a.Reference, Outcome: payment.AttemptFailed, Text: reason, Actor: by.Name}
 	if paid {

@@ -278,6 +278,31 @@ func TestLeave(t *testing.T) {
 	})
 }
 
+// What somebody has found out about waits for a person no longer, and what is
+// paid cannot be judged unpaid.
+func TestFoundOut(t *testing.T) {
+	each(t, func(t *testing.T, e *coretest.Env) {
+		a := newAcquirer(t, e)
+		for _, outcome := range []payment.AttemptState{payment.AttemptDone, payment.AttemptFailed} {
+			at := a.send(a.open(1000))
+			must[payment.Attempt](t)(e.Core.AbandonAttempt(t.Context(), at.ID, "nobody knows"))
+			if r := a.resolve(at, outcome); r.Attempt.State != outcome || must[payment.Attempt](t)(e.Core.Attempt(t.Context(), at.ID)).Review {
+				t.Errorf("found out: %+v", r.Attempt)
+			}
+			_, err := e.Core.JudgeAttempt(t.Context(), coretest.Operator, at.ID, false, "a slip of the hand")
+			switch now := must[payment.Attempt](t)(e.Core.Attempt(t.Context(), at.ID)); {
+			case outcome == payment.AttemptFailed && err != nil:
+				t.Error(err)
+			case outcome == payment.AttemptDone && (payment.CodeOf(err) != payment.CodeInvalidState || now.Review || now.Text != "words"):
+				t.Errorf("judged unpaid: %v, %+v", err, now)
+			}
+		}
+		if list := must[[]payment.Attempt](t)(e.Core.AttemptsForReview(t.Context(), "", "", 0)); len(list) != 0 {
+			t.Errorf("a person's list has %+v", list)
+		}
+	})
+}
+
 // What an acquirer reports is compared with our own row.
 func TestContradictions(t *testing.T) {
 	each(t, func(t *testing.T, e *coretest.Env) {
