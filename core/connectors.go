@@ -13,6 +13,9 @@ import (
 // maxConfig bounds a connector's configuration, in bytes.
 const maxConfig = 8 << 10
 
+// MaxPriority bounds a connector's priority on both sides of zero.
+const MaxPriority = 1000
+
 // NewConnector describes a contract with an acquirer. Its configuration has
 // been checked by whoever knows the kind (rail/card).
 type NewConnector struct {
@@ -71,6 +74,9 @@ func checkConnector(conn payment.Connector) error {
 		if m == payment.BankTransfer || m == payment.CardPresent || m == payment.COD || slices.Contains(conn.Methods[:i], m) {
 			return invalid("methods", "has one that no acquirer takes, or one twice: "+string(m))
 		}
+	}
+	if conn.Priority < -MaxPriority || conn.Priority > MaxPriority {
+		return invalid("priority", fmt.Sprintf("is a number from -%d to %d", MaxPriority, MaxPriority))
 	}
 	if err := checkText("kind", conn.Kind, 1, 50); err != nil {
 		return err
