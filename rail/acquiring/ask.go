@@ -89,11 +89,17 @@ func (s *Service) ask(ctx context.Context, a payment.Attempt) (core.Resolved, er
 	defer cancel()
 	report, err := k.Query(call, d, a)
 	if err != nil {
-		return core.Resolved{}, err
+		return core.Resolved{}, unlearned{err}
 	}
 	report.Reference = a.Reference
 	return s.resolve(ctx, a.ConnectorID, report)
 }
+
+// unlearned is a connector's error: nothing was learned. It hides the error's
+// code, which core's own errors must not be mixed up with.
+type unlearned struct{ cause error }
+
+func (e unlearned) Error() string { return e.cause.Error() }
 
 // resolve hands an acquirer's word on an attempt to core.
 func (s *Service) resolve(ctx context.Context, connectorID string, r card.Report) (core.Resolved, error) {
@@ -108,13 +114,44 @@ var attemptState = map[card.Outcome]payment.AttemptState{
 }
 
 // Recheck asks about an attempt again, also about a final one, at a person's
-// wish.
-func (s *Service) Recheck(ctx context.Context, attemptID string) (core.Resolved, error) {
+// wish. What comes of it is in the Hearing; an error means that there is no such
+// attempt, or that the gateway itself failed.
+func (s *Service) Recheck(ctx context.Context, attemptID string) (core.Hearing, error) {
 	a, err := s.Core.Attempt(ctx, attemptID)
 	if err != nil {
-		return core.Resolved{}, err
+		return core.Hearing{}, err
 	}
-	return s.ask(ctx, a)
+	k, d, err := s.dealingFor(ctx, a)
+	if err != nil {
+		return s.notAsked(ctx, a.Kind, err), nil
+	}
+	call, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	report, err := k.Query(call, d, a)
+	if err != nil {
+		return core.Hearing{Asked: true, Fault: err.Error()}, nil
+	}
+	report.Reference = a.Reference
+	_, err = s.resolve(ctx, a.ConnectorID, report)
+	return heard(report, err)
+}
+
+// notAsked is the hearing of an acquirer that cannot be asked. Why, is in the
+// log: it may be about a configuration.
+func (s *Service) notAsked(ctx context.Context, kind string, err error) core.Hearing {
+	s.Log.ErrorContext(ctx, "acquirer cannot be asked", "kind", kind, "error", err.Error())
+	return core.Hearing{Fault: "its connector cannot be used; the gateway's log says why"}
+}
+
+// heard is the hearing of a report that was handed to core. That core refused
+// it is part of it; its other errors are the gateway's own.
+func heard(r card.Report, err error) (core.Hearing, error) {
+	h := core.Hearing{Asked: true, Outcome: string(r.Outcome), ExternalID: r.ExternalID, Amount: r.Amount, Code: r.Code, Text: r.Text}
+	refused, ok := errors.AsType[*payment.Error](err)
+	if ok && (refused.Code == payment.CodeInvalidAmount || refused.Code == payment.CodeConflict) {
+		h.Fault, err = refused.Text, nil
+	}
+	return h, err
 }
 
 // askRefund has a refund made, or asks what became of it.
@@ -149,53 +186,76 @@ func (s *Service) askRefund(ctx context.Context, item store.Item) outbox.Result 
 	return settled
 }
 
-// advanceRefund makes one call for a refund. One that may have been asked for
-// before is only asked about, unless the acquirer takes the same one twice.
+// advanceRefund does the next thing for a refund.
 func (s *Service) advanceRefund(ctx context.Context, r payment.Refund) (payment.Refund, error) {
-	a, err := s.Core.Attempt(ctx, r.AttemptID)
+	c, err := s.refundCall(ctx, r)
 	if err != nil {
 		return r, err
+	}
+	if c.refunder == nil {
+		return s.Core.RefundByHand(ctx, r.ID, "this acquirer takes refunds in its portal only")
+	}
+	r, _, err = s.callForRefund(ctx, c, r)
+	return r, err
+}
+
+// refundCall is what a call for a refund needs.
+type refundCall struct {
+	refunder card.Refunder // nil where only people make refunds
+	dealing  card.Dealing
+	ask      card.Refund
+}
+
+func (s *Service) refundCall(ctx context.Context, r payment.Refund) (refundCall, error) {
+	a, err := s.Core.Attempt(ctx, r.AttemptID)
+	if err != nil {
+		return refundCall{}, err
 	}
 	k, d, err := s.dealingFor(ctx, a)
 	if err != nil {
-		return r, err
-	}
-	refunder, ok := k.(card.Refunder)
-	if !ok {
-		return s.Core.RefundByHand(ctx, r.ID, "this acquirer takes refunds in its portal only")
+		return refundCall{}, err
 	}
 	before, err := s.Core.RefundedBefore(ctx, r)
-	if err != nil {
-		return r, err
-	}
+	c := refundCall{dealing: d, ask: card.Refund{Refund: r, Attempt: a, ExternalID: r.ExternalID, Before: before, Actor: r.Actor}}
+	c.refunder, _ = k.(card.Refunder)
+	return c, err
+}
+
+// callForRefund makes one call for a refund and says what was reported, if
+// anything was. A refund that may have been asked for before is only asked
+// about, unless the acquirer takes the same one twice.
+func (s *Service) callForRefund(ctx context.Context, c refundCall, r payment.Refund) (payment.Refund, card.Report, error) {
 	r, again, err := s.Core.AskRefund(ctx, r.ID)
 	if err != nil || r.State != payment.RefundProcessing {
-		return r, err
+		return r, card.Report{}, err
 	}
 	call, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	ask := card.Refund{Refund: r, Attempt: a, ExternalID: r.ExternalID, Before: before, Actor: r.Actor}
+	c.ask.Refund, c.ask.ExternalID = r, r.ExternalID
 	var report card.Report
 	if again {
-		report, err = refunder.QueryRefund(call, d, ask)
-		if err == nil && report.Outcome == card.Unknown && refunder.Repeatable() {
-			report, err = refunder.Refund(call, d, ask)
+		report, err = c.refunder.QueryRefund(call, c.dealing, c.ask)
+		if err == nil && report.Outcome == card.Unknown && c.refunder.Repeatable() {
+			report, err = c.refunder.Refund(call, c.dealing, c.ask)
 		}
 	} else {
-		report, err = refunder.Refund(call, d, ask)
+		report, err = c.refunder.Refund(call, c.dealing, c.ask)
 	}
 	switch {
 	case err == nil && report.Outcome == card.Unknown:
-		return s.Core.RefundUncertain(ctx, r.ID, report.Code+" "+report.Text, false)
+		r, err = s.Core.RefundUncertain(ctx, r.ID, report.Code+" "+report.Text, false)
+		return r, report, err
 	case err == nil:
-		return s.resolveRefund(ctx, r.ID, report)
+		r, err = s.resolveRefund(ctx, r.ID, report)
+		return r, report, err
 	case errors.Is(err, card.ErrUncertain) || again:
-		return s.Core.RefundUncertain(ctx, r.ID, err.Error(), false)
+		r, err = s.Core.RefundUncertain(ctx, r.ID, err.Error(), false)
+		return r, card.Report{}, err
 	}
 	if r, undone := s.Core.RefundNotAsked(ctx, r.ID, err.Error()); undone != nil {
-		return r, undone
+		return r, card.Report{}, undone
 	}
-	return r, err
+	return r, card.Report{}, unlearned{err}
 }
 
 // resolveRefund hands an acquirer's word on a refund to core.
@@ -209,35 +269,39 @@ var refundState = map[card.Outcome]payment.RefundState{
 	card.Done: payment.RefundApproved, card.Failed: payment.RefundDenied, card.Pending: payment.RefundProcessing, card.Unknown: payment.RefundProcessing,
 }
 
-// RecheckRefund asks about a refund again, at a person's wish.
-func (s *Service) RecheckRefund(ctx context.Context, id string) (payment.Refund, error) {
+// RecheckRefund asks about a refund again, at a person's wish, or has it made if
+// that is what comes next.
+func (s *Service) RecheckRefund(ctx context.Context, id string) (core.Hearing, error) {
 	r, err := s.Core.RefundByID(ctx, id)
 	if err != nil {
-		return r, err
+		return core.Hearing{}, err
 	}
 	if r.Manual || r.AttemptID == "" {
-		return r, payment.Fail(payment.CodeInvalidState, "no acquirer makes this refund; a person does")
+		return core.Hearing{}, payment.Fail(payment.CodeInvalidState, "no acquirer makes this refund; a person does")
 	}
-	if r.State == payment.RefundProcessing {
-		return s.advanceRefund(ctx, r)
+	c, err := s.refundCall(ctx, r)
+	switch {
+	case err != nil:
+		return s.notAsked(ctx, r.ConnectorID, err), nil
+	case c.refunder == nil:
+		return core.Hearing{}, payment.Fail(payment.CodeInvalidState, "this acquirer cannot be asked about refunds")
+	case r.State != payment.RefundProcessing:
+		call, cancel := context.WithTimeout(ctx, callTime)
+		defer cancel()
+		report, err := c.refunder.QueryRefund(call, c.dealing, c.ask)
+		if err != nil {
+			return core.Hearing{Asked: true, Fault: err.Error()}, nil
+		}
+		_, err = s.resolveRefund(ctx, id, report)
+		return heard(report, err)
 	}
-	a, err := s.Core.Attempt(ctx, r.AttemptID)
-	if err != nil {
-		return r, err
+	r, report, err := s.callForRefund(ctx, c, r)
+	var nothing unlearned
+	switch {
+	case errors.As(err, &nothing):
+		return core.Hearing{Asked: true, Fault: err.Error()}, nil
+	case err == nil && report.Outcome == "":
+		return core.Hearing{Asked: true, Fault: r.Text}, nil
 	}
-	k, d, err := s.dealingFor(ctx, a)
-	if err != nil {
-		return r, err
-	}
-	refunder, ok := k.(card.Refunder)
-	if !ok {
-		return r, payment.Fail(payment.CodeInvalidState, "this acquirer cannot be asked about refunds")
-	}
-	call, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	report, err := refunder.QueryRefund(call, d, card.Refund{Refund: r, Attempt: a, ExternalID: r.ExternalID, Actor: r.Actor})
-	if err != nil {
-		return r, err
-	}
-	return s.resolveRefund(ctx, id, report)
+	return heard(report, err)
 }
