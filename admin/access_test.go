@@ -143,6 +143,10 @@ func TestWrongMethodsAndPaths(t *testing.T) {
 		{"GET", "/notifications/replay", "POST"},
 		{"OPTIONS", "/bank-feeds/x", "GET, HEAD, PATCH"},
 		{"POST", "/openapi.yaml", "GET, HEAD"},
+		{"DELETE", "/connectors/0199a3c0-7d1e-7c3a-9b1f-3f6f0a9d2c11", "GET, HEAD, PATCH"},
+		{"POST", "/connector-kinds", "GET, HEAD"},
+		{"GET", "/attempts/0199a3c0-7d1e-7c3a-9b1f-3f6f0a9d2c11/judge", "POST"},
+		{"PUT", "/refunds/0199a3c0-7d1e-7c3a-9b1f-3f6f0a9d2c11", "GET, HEAD"},
 	} {
 		c.refused(405, "method_not_allowed", tc.method, tc.path, "")
 		if a := c.do(tc.method, tc.path, ""); a.header.Get("Allow") != tc.allow {
@@ -151,6 +155,29 @@ func TestWrongMethodsAndPaths(t *testing.T) {
 	}
 	for _, path := range []string{"", "/", "/merchants/", "//merchants", "/merchants/../payments", "/payments/x/y/z", "/%2e%2e/payments", "/bank-feeds/a%2Fb", "/bank-feeds/A", "/merchants/%00"} {
 		c.refused(404, "not_found", "GET", path, "")
+	}
+}
+
+// Without a token nothing is shown, done or asked, whatever the operation.
+func TestEveryOperationNeedsAToken(t *testing.T) {
+	w := newWorld(t, storetest.Open(t, storetest.URL(t, "sqlite")))
+	w.takeCards()
+	w.card.Calls()
+	before := w.acts()
+	w.token = "wrong"
+	for _, name := range admin.Routes() {
+		method, path, _ := strings.Cut(name, " ")
+		if path == "/openapi.yaml" {
+			continue
+		}
+		path = strings.NewReplacer("{payment_id}", w.carded.ID, "{attempt_id}", w.unsure.ID, "{refund_id}", w.asked.ID, "{connector_id}", w.connector.ID).Replace(path)
+		w.env.Advance(time.Minute) // guesses are slowed down
+		if a := w.do(method, path, `{"paid": true, "reason": "x"}`); a.status != 401 {
+			t.Errorf("%s without a token: %d %s", name, a.status, a.body)
+		}
+	}
+	if calls := w.card.Calls(); w.acts() != before || len(calls) > 0 {
+		t.Errorf("something was done all the same: %v", calls)
 	}
 }
 

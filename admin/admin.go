@@ -45,6 +45,8 @@ type Config struct {
 	// CheckFeed says what is wrong with a bank feed's settings before they are
 	// kept: bankfeed.CheckFeed. Without it any settings are taken.
 	CheckFeed func(kind, secret, api string) error
+	// Acquirers are those that merchants can be connected to; nil for none.
+	Acquirers Acquirers
 }
 
 // API answers requests below Prefix.
@@ -57,6 +59,7 @@ type API struct {
 	mux      *http.ServeMux
 
 	checkFeed func(kind, secret, api string) error
+	acquirers Acquirers
 }
 
 // New makes the API. Wrap it in httpx.RequestID and httpx.Log; a panic is
@@ -71,6 +74,10 @@ func New(c Config) http.Handler {
 		mux:      http.NewServeMux(),
 
 		checkFeed: c.CheckFeed,
+		acquirers: c.Acquirers,
+	}
+	if a.acquirers == nil {
+		a.acquirers = noAcquirers{}
 	}
 	if a.checkFeed == nil {
 		a.checkFeed = func(string, string, string) error { return nil }

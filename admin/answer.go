@@ -71,6 +71,7 @@ var statuses = map[payment.Code]int{
 // texts stand in where core gave no text of its own.
 var texts = map[payment.Code]string{
 	payment.CodePaymentNotFound: "no such payment",
+	payment.CodeRefundNotFound:  "no such refund",
 	payment.CodeNotFound:        "no such thing",
 	payment.CodeConflict:        "it exists already, or somebody else changed it first",
 	payment.CodeInvalidState:    "its state does not allow this",

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -67,6 +68,15 @@ func (c *call) readBody(mayBeEmpty bool) (*object, error) {
 		return nil, err
 	}
 	return newObject("", values, faults{}), nil
+}
+
+// noBody reads a body that has nothing to say.
+func (c *call) noBody() error {
+	o, err := c.readBody(true)
+	if err != nil {
+		return err
+	}
+	return o.err()
 }
 
 func newObject(path string, values map[string]any, f faults) *object {
@@ -464,6 +474,70 @@ func (o *object) inner(name string) *object {
 		}
 	}
 	return newObject(o.path+name+".", values, o.faults)
+}
+
+// texts reads a list of up to most texts, each of them filled; nil when it is
+// not there or is wrong.
+func (o *object) texts(name string, most, limit int) *[]string {
+	v, ok := o.value(name)
+	if !ok {
+		return nil
+	}
+	list, ok := v.([]any)
+	switch {
+	case !ok:
+		o.complain(name, "has to be an array of texts, not "+typeName(v))
+		return nil
+	case len(list) == 0 || len(list) > most:
+		o.complain(name, fmt.Sprintf("has to have 1 to %d texts in it", most))
+		return nil
+	}
+	texts := make([]string, len(list))
+	for i, e := range list {
+		if texts[i], ok = e.(string); !ok {
+			o.complain(name, "has to have texts only in it, not "+typeName(e))
+			return nil
+		}
+		if why := badText(texts[i], limit); why != "" || texts[i] == "" {
+			o.complain(name, "has a text in it that is empty, too long or broken: "+quoted(texts[i]))
+			return nil
+		}
+	}
+	return &texts
+}
+
+// whole reads a whole number.
+func (o *object) whole(name string, least, most int64) *int64 {
+	v, ok := o.value(name)
+	if !ok {
+		return nil
+	}
+	number, ok := v.(json.Number)
+	if !ok {
+		o.complain(name, "has to be a number, not "+typeName(v))
+		return nil
+	}
+	n, err := strconv.ParseInt(number.String(), 10, 64)
+	if err != nil || n < least || n > most {
+		o.complain(name, fmt.Sprintf("has to be a whole number from %d to %d", least, most))
+		return nil
+	}
+	return &n
+}
+
+// config reads an object of an acquirer's own fields into the JSON text that
+// core keeps sealed.
+func (o *object) config(name string) *[]byte {
+	in := o.inner(name)
+	if in == nil {
+		return nil
+	}
+	text, err := json.Marshal(in.values)
+	if err != nil {
+		o.complain(name, "cannot be kept")
+		return nil
+	}
+	return &text
 }
 
 // credentials reads an object of a provider's own fields into the JSON text

@@ -10,6 +10,8 @@ import (
 
 type creditView struct {
 	CreditID           string          `json:"credit_id"`
+	Channel            string          `json:"channel"`
+	Method             string          `json:"method"`
 	Source             string          `json:"source"`
 	ExternalID         string          `json:"external_id"`
 	BIN                string          `json:"bin"`
@@ -43,7 +45,7 @@ type explanationView struct {
 
 func showCredit(k payment.Credit) creditView {
 	return creditView{
-		CreditID: k.ID, Source: k.Source, ExternalID: k.ExternalID, BIN: k.BIN, Account: k.Account, VirtualAccount: k.VirtualAccount,
+		CreditID: k.ID, Channel: string(k.Channel), Method: string(k.Method), Source: k.Source, ExternalID: k.ExternalID, BIN: k.BIN, Account: k.Account, VirtualAccount: k.VirtualAccount,
 		Amount: k.Amount, Currency: k.Currency, Direction: string(k.Direction), Memo: k.Memo, Reference: k.Reference, OrderCode: k.OrderCode,
 		OccurredAt: stamp(k.OccurredAt), ReceivedAt: stamp(k.ReceivedAt), Outcome: string(k.Outcome), PaymentID: k.PaymentID, MerchantID: k.MerchantID,
 		ReceivingAccountID: k.AccountID, DuplicateOf: k.DuplicateOf,

@@ -21,7 +21,8 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // TestGolden plays the exchanges of testdata/*.txtar, each in a world of its
 // own: files "request" (method and path, then the body) and "response" (status
-// and telling headers, then the body). $NAMES stand for ids and secrets.
+// and telling headers, then the body). $NAMES stand for ids and secrets. Worlds
+// of files called card-* have acquirers in them.
 func TestGolden(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -40,6 +41,9 @@ func playGolden(t *testing.T, s *store.Store, file string) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, s)
+	if strings.HasPrefix(filepath.Base(file), "card-") {
+		w.takeCards()
+	}
 	names := w.names()
 	changed := false
 	for i := 0; i+1 < len(ar.Files); i += 2 {
@@ -114,6 +118,16 @@ func (w *world) names() *names {
 	add("FAILED", w.failed.ID)
 	add("DELIVERED", w.done.ID)
 	add("PENDING", w.pending.ID)
+	if w.connector.ID != "" {
+		add("CONNECTOR", w.connector.ID)
+		add("PORTAL", w.portal.ID)
+		add("CARDED", w.carded.ID)
+		add("WAITING", w.waiting.ID)
+		add("CAPTURED", w.captured.ID)
+		add("UNSURE", w.unsure.ID)
+		add("BY_HAND", w.byHand.ID)
+		add("ASKED", w.asked.ID)
+	}
 	return n
 }
 

@@ -116,11 +116,7 @@ func (a *API) replay(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := c.readBody(true)
-	if err != nil {
-		return nil, err
-	}
-	if err := o.err(); err != nil {
+	if err := c.noBody(); err != nil {
 		return nil, err
 	}
 	i, err := a.core.Replay(c.ctx(), c.by, id)

@@ -40,24 +40,23 @@ type paymentView struct {
 }
 
 func showPayment(p payment.Payment) paymentView {
-	methods := make([]string, len(p.Methods))
-	for i, m := range p.Methods {
-		methods[i] = string(m)
-	}
 	return paymentView{
 		PaymentID: p.ID, MerchantID: p.MerchantID, PlatformID: p.PlatformID, Dialect: p.Dialect, Reference: p.Reference, Version: p.Version,
-		State: string(p.State), Method: string(p.Method), Methods: methods,
+		State: string(p.State), Method: string(p.Method), Methods: methodNames(p.Methods),
 		Amount: p.Amount, AmountReceived: p.Received, AmountDue: p.Due(), AmountExcess: p.Excess(), AmountRefunded: p.Refunded, AmountRefunding: p.Refunding,
 		Description: p.Description, Language: p.Language, SuccessURL: p.SuccessURL, CancelURL: p.CancelURL, IPNURL: p.NotifyTo,
 		CreatedAt: stamp(p.CreatedAt), DueAt: stamp(p.DueAt), UpdatedAt: stamp(p.UpdatedAt), CompletedAt: stamp(p.CompletedAt),
 	}
 }
 
-// paymentDetail is one payment with what its payer sees.
+// paymentDetail is one payment with what its payer sees, and what became of it
+// at acquirers.
 type paymentDetail struct {
 	paymentView
-	CheckoutURL string        `json:"checkout_url"`
-	Transfer    *transferView `json:"transfer"` // null where no bank transfer is taken
+	CheckoutURL string           `json:"checkout_url"`
+	Transfer    *transferView    `json:"transfer"` // null where no bank transfer is taken
+	Attempts    []payAttemptView `json:"attempts"`
+	Refunds     []refundView     `json:"refunds"`
 }
 
 type transferView struct {
@@ -70,7 +69,7 @@ type transferView struct {
 }
 
 func (a *API) showPaymentDetail(ctx context.Context, p payment.Payment) (paymentDetail, error) {
-	d := paymentDetail{paymentView: showPayment(p)}
+	d := paymentDetail{paymentView: showPayment(p), Attempts: []payAttemptView{}, Refunds: []refundView{}}
 	profile, err := a.core.Profile(ctx, p.MerchantID, p.Dialect)
 	if err != nil && !missing(err) {
 		return paymentDetail{}, err
@@ -83,6 +82,20 @@ func (a *API) showPaymentDetail(ctx context.Context, p payment.Payment) (payment
 		if !p.State.Closed() {
 			d.Transfer.VietQR = core.VietQR(p)
 		}
+	}
+	attempts, err := a.core.PaymentAttempts(ctx, p.ID)
+	if err != nil {
+		return paymentDetail{}, err
+	}
+	for _, t := range attempts {
+		d.Attempts = append(d.Attempts, showPayAttempt(t))
+	}
+	refunds, err := a.core.Refunds(ctx, p.ID)
+	if err != nil {
+		return paymentDetail{}, err
+	}
+	for _, r := range refunds {
+		d.Refunds = append(d.Refunds, showRefund(r))
 	}
 	return d, nil
 }
@@ -164,6 +177,7 @@ type eventView struct {
 	Actor           string    `json:"actor"`
 	Reason          string    `json:"reason"`
 	CreditID        string    `json:"credit_id"`
+	RefundID        string    `json:"refund_id"`
 	Method          string    `json:"method"`
 	AmountReceived  money.VND `json:"amount_received"`
 	AmountRefunded  money.VND `json:"amount_refunded"`
@@ -173,7 +187,7 @@ type eventView struct {
 func showEvent(ev payment.Event) eventView {
 	return eventView{
 		Version: ev.Version, Act: string(ev.Act), From: string(ev.From), To: string(ev.To), At: stamp(ev.At),
-		Actor: ev.Actor, Reason: ev.Reason, CreditID: ev.CreditID, Method: string(ev.Method),
+		Actor: ev.Actor, Reason: ev.Reason, CreditID: ev.CreditID, RefundID: ev.RefundID, Method: string(ev.Method),
 		AmountReceived: ev.Received, AmountRefunded: ev.Refunded, AmountRefunding: ev.Refunding,
 	}
 }
@@ -202,27 +216,6 @@ func listOf[R, T any](a *API, c *call, paged func(*query) paging, read func(cont
 		return nil, err
 	}
 	return cutPage(rows, page, key, show)
-}
-
-type refundView struct {
-	RefundID    string    `json:"refund_id"`
-	PaymentID   string    `json:"payment_id"`
-	Reference   string    `json:"reference"`
-	Amount      money.VND `json:"amount"`
-	State       string    `json:"state"`
-	CreatedAt   stamp     `json:"created_at"`
-	CompletedAt stamp     `json:"completed_at"`
-}
-
-func showRefund(r payment.Refund) refundView {
-	return refundView{
-		RefundID: r.ID, PaymentID: r.PaymentID, Reference: r.Reference, Amount: r.Amount, State: string(r.State),
-		CreatedAt: stamp(r.CreatedAt), CompletedAt: stamp(r.CompletedAt),
-	}
-}
-
-func (a *API) refunds(c *call) (any, error) {
-	return listOf(a, c, (*query).page, a.core.Refunds, func(r payment.Refund) string { return r.ID }, showRefund)
 }
 
 type entryView struct {

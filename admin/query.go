@@ -190,6 +190,8 @@ func (c *call) pathID(name string) (string, error) {
 	switch {
 	case err != nil && name == "payment_id":
 		return "", payment.Fail(payment.CodePaymentNotFound, "no such payment")
+	case err != nil && name == "refund_id":
+		return "", payment.Fail(payment.CodeRefundNotFound, "no such refund")
 	case err != nil:
 		return "", payment.Fail(payment.CodeNotFound, "no such "+strings.ReplaceAll(strings.TrimSuffix(name, "_id"), "_", " "))
 	}

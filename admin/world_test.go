@@ -3,7 +3,6 @@ package admin_test
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -17,7 +16,10 @@ import (
 	"github.com/thungan/thungan/internal/httpx"
 	"github.com/thungan/thungan/internal/pgtest"
 	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/rail/acquiring"
 	"github.com/thungan/thungan/rail/bankfeed"
+	rail "github.com/thungan/thungan/rail/card"
+	"github.com/thungan/thungan/rail/railtest"
 	"github.com/thungan/thungan/store"
 )
 
@@ -36,6 +38,11 @@ type client struct {
 	handler http.Handler
 	token   string
 	from    string // peer address
+	logged  *bytes.Buffer
+
+	// card is an acquirer of kind "scripted", which makes refunds. There is
+	// another of kind "portal", which makes none.
+	card *railtest.ScriptedRefunder
 }
 
 // answer is what came back.
@@ -51,10 +58,21 @@ func newClient(t testing.TB, e *coretest.Env) *client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := admin.New(admin.Config{
-		Core: e.Core, Clock: e.Clock, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), CheckFeed: bankfeed.CheckFeed,
+	logged, card := &bytes.Buffer{}, &railtest.ScriptedRefunder{}
+	log := slog.New(slog.NewTextHandler(logged, nil))
+	acquirers := acquiring.New(acquiring.Config{
+		Core: e.Core, Clock: e.Clock, Log: log, PublicURL: coretest.PublicURL, Connectors: []rail.Connector{card, &railtest.Scripted{Name: "portal"}},
 	})
-	return &client{t: t, handler: httpx.RequestID(func() string { return requestID })(h), token: token, from: "192.0.2.7:1234"}
+	h := admin.New(admin.Config{Core: e.Core, Clock: e.Clock, Log: log, CheckFeed: bankfeed.CheckFeed, Acquirers: acquirers})
+	return &client{t: t, handler: httpx.RequestID(func() string { return requestID })(h), token: token, from: "192.0.2.7:1234", card: card, logged: logged}
+}
+
+// bare is a client of an API without acquirers.
+func bare(t testing.TB, e *coretest.Env) *client {
+	c := newClient(t, e)
+	h := admin.New(admin.Config{Core: e.Core, Clock: e.Clock, Log: slog.New(slog.NewTextHandler(c.logged, nil))})
+	c.handler = httpx.RequestID(func() string { return requestID })(h)
+	return c
 }
 
 // do sends a request with the operator's token. path is below admin.Prefix.
@@ -149,6 +167,66 @@ type world struct {
 	open, paid, partly, expired, over payment.Payment
 	late, stray, excess               payment.Credit
 	failed, done, pending             store.Item // notifications
+
+	// What takeCards adds.
+	connector, portal payment.Connector
+	carded, waiting   payment.Payment // paid by card; its payer at the acquirer
+	captured, unsure  payment.Attempt // of carded, and of waiting
+	byHand, asked     payment.Refund  // of paid, for a person; of carded, whose outcome nobody could find out
+}
+
+// takeCards adds connectors, payments at acquirers, and refunds.
+func (w *world) takeCards() {
+	w.t.Helper()
+	ctx, k := w.t.Context(), w.env.Core
+	fatal := func(err error) {
+		w.t.Helper()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	methods := []payment.Method{payment.DomesticCard, payment.InternationalCard}
+	var err error
+	n := core.NewConnector{MerchantID: w.env.Memo.Merchant.ID, Kind: "scripted", Name: "Main acquirer", Methods: methods, Config: []byte(railtest.ScriptedConfig)}
+	w.connector, err = k.AddConnector(ctx, coretest.Operator, n)
+	fatal(err)
+	n.Kind, n.Name, n.Methods, n.Priority = "portal", "", methods[:1], 5
+	w.portal, err = k.AddConnector(ctx, coretest.Operator, n)
+	fatal(err)
+	start := func() (payment.Payment, payment.Attempt) {
+		p := w.env.Open(w.env.Memo, 90_000, func(o *core.Opening) { o.Methods = methods })
+		at, _, err := k.StartAttempt(ctx, core.Starting{PaymentID: p.ID, Method: payment.DomesticCard, Connector: w.connector, Reference: w.card.Reference})
+		fatal(err)
+		return p, at
+	}
+	w.carded, w.captured = start()
+	_, err = k.AttemptCreated(ctx, w.captured.ID, payment.Handoff{URL: "https://acquirer.example.test/secret-way", Session: "secret-session"}, "")
+	fatal(err)
+	paid := railtest.SayPaid(w.captured)
+	_, err = k.Resolve(ctx, core.Word{
+		ConnectorID: w.connector.ID, Reference: paid.Reference, ExternalID: paid.ExternalID, Outcome: payment.AttemptDone, Amount: paid.Amount, Currency: paid.Currency, Code: paid.Code, Text: paid.Text,
+	})
+	fatal(err)
+	w.waiting, w.unsure = start()
+	_, err = k.AttemptUncertain(ctx, w.unsure.ID, "no answer")
+	fatal(err)
+	_, err = k.AbandonAttempt(ctx, w.unsure.ID, "nobody could tell what became of it: no answer")
+	fatal(err)
+	_, w.byHand, err = k.RefundByOperator(ctx, coretest.Operator, w.paid.ID, "BACK-1", 30_000, "goods came back")
+	fatal(err)
+	_, w.asked, err = k.RefundByOperator(ctx, coretest.Operator, w.carded.ID, "BACK-2", 20_000, "one cup was cold")
+	fatal(err)
+	_, _, err = k.AskRefund(ctx, w.asked.ID)
+	fatal(err)
+	_, err = k.RefundUncertain(ctx, w.asked.ID, "nobody could tell what became of it: no answer", true)
+	fatal(err)
+	for _, p := range []*payment.Payment{&w.paid, &w.carded, &w.waiting} {
+		*p = w.env.Reload(*p)
+	}
+	for _, a := range []*payment.Attempt{&w.captured, &w.unsure} {
+		*a, err = k.Attempt(ctx, a.ID)
+		fatal(err)
+	}
 }
 
 // newWorld makes payments of the merchant env.Memo in several states, money
