@@ -14,9 +14,9 @@ import (
 // DefaultMaxAttempts is how often a payer may try to pay by an acquirer.
 const DefaultMaxAttempts = 3
 
-// maxTried bounds the attempts of a payment, those included that no acquirer
+// MostAttempts bounds the attempts of a payment, those included that no acquirer
 // would take.
-const maxTried = 20
+const MostAttempts = 20
 
 // DefaultFirstLook is when an acquirer is asked for the first time about an
 // attempt of which nobody has told.
@@ -59,7 +59,7 @@ func (c *Core) StartAttempt(ctx context.Context, s Starting) (a payment.Attempt,
 			return payment.Fail(payment.CodeInvalidState, "the payment's time is over")
 		case !slices.Contains(p.Methods, s.Method):
 			return payment.Fail(payment.CodeMethodNotSupported, "the payment cannot be paid in this way")
-		case triesOf(tried) >= w.core.tries, len(tried) >= maxTried:
+		case triesOf(tried) >= w.core.tries, len(tried) >= MostAttempts:
 			return payment.Fail(payment.CodeInvalidState, "the payer has tried as often as is allowed")
 		}
 		a = payment.Attempt{

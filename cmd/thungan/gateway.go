@@ -160,7 +160,7 @@ func (g *gateway) route(ids *id.Source) error {
 	g.mux.Handle("/assets/", web.Assets())
 	g.mux.Handle(bankfeed.Prefix, g.intake)
 	g.mux.Handle(acquiring.Prefix, g.cards)
-	api := admin.New(admin.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies, CheckFeed: bankfeed.CheckFeed})
+	api := admin.New(admin.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies, CheckFeed: bankfeed.CheckFeed, Acquirers: g.cards})
 	g.mux.Handle(admin.Prefix, api)
 	g.mux.Handle(admin.Prefix+"/", api)
 	g.mux.HandleFunc("GET /healthz", g.healthz)

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/dialect/paykit"
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/httpx"
@@ -104,6 +105,7 @@ type serveCommand struct {
 	AllowIPNNetworks  []string      `help:"Networks that notifications may go to though they are private, such as 10.1.2.0/24 where the operator's own shops are." name:"allow-ipn-networks" placeholder:"CIDR"`
 	AllowIPNPorts     []uint16      `help:"Ports that notifications may go to, besides 80 and 443." name:"allow-ipn-ports" placeholder:"PORT"`
 	TakeoverAfter     time.Duration `help:"When notifications that a dead node was sending are sent by another, or by itself after a new start." default:"1m"`
+	MaxAttempts       int           `help:"How often a payer may try to pay by card or wallet; after so many declines the payment is denied." default:"3"`
 	ProfileListen     string        `help:"Serve Go's profiles (net/http/pprof) at this loopback address." placeholder:"HOST:PORT"`
 	PaykitErrorStatus string        `help:"HTTP statuses of Paykit errors: default (200 for invalid requests), http (400 for them) or ok (200 for all)." enum:"default,http,ok" default:"default"`
 }
@@ -182,10 +184,12 @@ func (c serveCommand) options() (o options, err error) {
 		return o, errors.New("--bank-pull-interval has to be 1s or more")
 	case c.TakeoverAfter < time.Second:
 		return o, errors.New("--takeover-after has to be 1s or more")
+	case c.MaxAttempts < 1 || c.MaxAttempts > core.MostAttempts:
+		return o, fmt.Errorf("--max-attempts has to be 1 to %d", core.MostAttempts)
 	}
 	o = options{
 		clock: clock.System(), log: c.logger(), publicURL: strings.TrimRight(c.PublicURL, "/"), pull: c.BankPullInterval,
-		errorStatus: paykit.ErrorStatus(strings.TrimPrefix(c.PaykitErrorStatus, "default")), ipnPorts: c.AllowIPNPorts, takeover: c.TakeoverAfter,
+		errorStatus: paykit.ErrorStatus(strings.TrimPrefix(c.PaykitErrorStatus, "default")), ipnPorts: c.AllowIPNPorts, takeover: c.TakeoverAfter, maxAttempts: c.MaxAttempts,
 	}
 	if o.proxies, err = prefixes("--trusted-proxies", c.TrustedProxies); err != nil {
 		return o, err
