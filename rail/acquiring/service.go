@@ -102,7 +102,11 @@ func (s *Service) Check(kind string, methods []payment.Method, config []byte) er
 		return nil // left as it is
 	}
 	if err := k.CheckConfig(config); err != nil {
-		return payment.Fail(payment.CodeInvalidRequest, "config: "+err.Error())
+		text := err.Error()
+		if coded, ok := errors.AsType[*payment.Error](err); ok {
+			text = coded.Text
+		}
+		return payment.Fail(payment.CodeInvalidRequest, "config: "+text)
 	}
 	return nil
 }
