@@ -99,7 +99,8 @@ func (s *Service) ask(ctx context.Context, a payment.Attempt) (core.Resolved, er
 // code, which core's own errors must not be mixed up with.
 type unlearned struct{ cause error }
 
-func (e unlearned) Error() string { return e.cause.Error() }
+func (e unlearned) Error() string        { return e.cause.Error() }
+func (e unlearned) Is(target error) bool { return errors.Is(e.cause, target) }
 
 // resolve hands an acquirer's word on an attempt to core.
 func (s *Service) resolve(ctx context.Context, connectorID string, r card.Report) (core.Resolved, error) {
