@@ -96,8 +96,11 @@ func (s *Service) take(ctx context.Context, conn payment.Connector, k card.Conne
 	}
 	if report.OfRefund {
 		before, err := s.Core.RefundByID(ctx, report.Reference)
-		if err != nil || before.ConnectorID != conn.ID {
+		switch {
+		case payment.CodeOf(err) == payment.CodeRefundNotFound, err == nil && before.ConnectorID != conn.ID:
 			return false, payment.Fail(payment.CodePaymentNotFound, "no such refund")
+		case err != nil:
+			return false, err // it has to be told again
 		}
 		if report.Amount != 0 && report.Amount != before.Amount {
 			return false, payment.Fail(payment.CodeInvalidAmount, "the notice is of another amount than the refund")
