@@ -38,6 +38,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 //	-- request --    a request; {name} stands for a value of Names
 //	-- response --   what it is answered: status, some headers, body
 //	-- notice REFERENCE --   the notice of the newest event
+//	-- owed REFERENCE --     what has been or will be told of it, one act a line
 //	-- return REFERENCE --   where the payer is sent back to
 //
 // In what is compared, values of Names and whatever is random are replaced by
@@ -103,6 +104,7 @@ type exchange struct {
 	handler  http.Handler
 	names    map[string]string
 	response string
+	refunds  core.RefundWord // what the acquirer says when it is asked for a refund
 }
 
 // section does one section, and returns the text that it ought to have when it
@@ -131,6 +133,8 @@ func (c *exchange) section(t *testing.T, s txtar.File) (got string, compared boo
 			fmt.Fprintf(&b, "%s: %s\n", name, r.Headers[name])
 		}
 		return c.hidden(b.String() + "\n" + pretty(r.Body)), true
+	case "owed":
+		return c.owed(t, c.g.Find(t, c.Dialect, argument)), true
 	case "return":
 		p := c.g.Find(t, c.Dialect, argument)
 		f, err := c.g.Core.Profile(t.Context(), p.MerchantID, c.Dialect.Name())
@@ -139,6 +143,19 @@ func (c *exchange) section(t *testing.T, s txtar.File) (got string, compared boo
 	}
 	t.Fatalf("no section is called %q", s.Name)
 	return "", false
+}
+
+// owed lists the acts that the merchant is told of.
+func (c *exchange) owed(t *testing.T, p payment.Payment) string {
+	items, err := c.g.Core.Notices(t.Context(), core.NoticeSearch{PaymentID: p.ID})
+	check(t, err)
+	var b strings.Builder
+	for _, i := range items {
+		told, err := c.g.Core.Told(t.Context(), p.ID, i.Version)
+		check(t, err)
+		fmt.Fprintln(&b, strings.TrimSpace(string(told.Event.Act)+" "+told.Refund.Reference))
+	}
+	return b.String()
 }
 
 // request makes one request and returns the answer as text.
@@ -162,7 +179,9 @@ func (c *exchange) request(t *testing.T, text string) string {
 	if c.Sign != nil {
 		c.Sign(c.g, r, []byte(body))
 	}
+	stop := c.g.answerRefunds(t, c.refunds)
 	a := serve(c.handler, r)
+	stop()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d\n", a.status)
 	for _, name := range shownHeaders {
@@ -225,6 +244,11 @@ func (c *exchange) hidden(text string) string {
 //	apply REFERENCE           an operator applies the late money of that payment
 //	cancel REFERENCE          by the payer
 //	advance DURATION          of the clock
+//	connector                 shop is connected to an acquirer of both card methods
+//	pay REFERENCE             by card; decline REFERENCE: the card is declined
+//	refunds WORD              what the acquirer says of refunds from now on: approved, denied, insufficient or pending
+//	refunded REFERENCE REFUND approved|denied   what it, or a person, says later of one that is under way
+//	refund REFERENCE REFUND AMOUNT   an operator refunds what was paid by bank transfer
 func (c *exchange) do(t *testing.T, step []string) {
 	g, ctx := c.g, t.Context()
 	number := func(i int) money.VND {
@@ -263,6 +287,29 @@ func (c *exchange) do(t *testing.T, step []string) {
 		d, err := time.ParseDuration(step[1])
 		check(t, err)
 		g.Advance(t, d)
+	case "connector":
+		g.Connect(t)
+	case "pay", "decline":
+		g.Card(t, g.Find(t, c.Dialect, step[1]), step[0] == "pay")
+	case "refunds":
+		c.refunds = map[string]core.RefundWord{
+			"approved":     {Outcome: payment.RefundApproved, ExternalID: "theirs", Code: "00"},
+			"denied":       {Outcome: payment.RefundDenied, Code: "13"},
+			"insufficient": {Outcome: payment.RefundDenied, Code: "51", Failure: payment.CodeInsufficient},
+			"pending":      {Outcome: payment.RefundProcessing, Code: "05"},
+		}[step[1]]
+	case "refunded":
+		r, err := g.Core.FindRefund(ctx, g.Find(t, c.Dialect, step[1]).ID, step[2])
+		check(t, err)
+		if r.Manual {
+			_, err = g.Core.JudgeRefund(ctx, Operator, r.ID, step[3] == "approved", "by hand")
+		} else {
+			_, err = g.Core.ResolveRefund(ctx, r.ID, core.RefundWord{Outcome: payment.RefundState(step[3])})
+		}
+		check(t, err)
+	case "refund":
+		_, _, err := g.Core.RefundByOperator(ctx, Operator, g.Find(t, c.Dialect, step[1]).ID, step[2], number(3), "goods came back")
+		check(t, err)
 	default:
 		t.Fatalf("no step is called %q", step[0])
 	}

@@ -70,7 +70,7 @@ func NewGateway(t testing.TB, s *store.Store, d dialect.Dialect) *Gateway {
 	g.ids = id.NewSource(rand.Reader, g.Clock)
 	g.Core = core.New(core.Config{
 		Store: s, Clock: g.Clock, IDs: g.ids, Vault: keys, Dialects: []dialect.Dialect{d},
-		PublicURL: "https://pay.example.com", Log: g.Log,
+		PublicURL: "https://pay.example.com", Log: g.Log, RefundWait: time.Minute,
 	})
 	g.Shop = g.party(t, payment.KindMerchant, core.Enrolment{Dialect: d.Name(), NotifyURL: NotifyURL})
 	g.Other = g.party(t, payment.KindMerchant, core.Enrolment{Dialect: d.Name()})
@@ -138,7 +138,7 @@ func (g *Gateway) Notice(t testing.TB, d dialect.Dialect, p payment.Payment, url
 	told, err := g.Core.Told(t.Context(), p.ID, p.Version)
 	check(t, err)
 	r, err := d.Notice(dialect.Notice{
-		Payment: told.Payment, Event: told.Event, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
+		Payment: told.Payment, Event: told.Event, Refund: told.Refund, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
 		URL: url, RequestID: "request-1", At: g.Clock.Now(),
 	})
 	check(t, err)

@@ -117,3 +117,17 @@ func TestErrorStatus(t *testing.T) {
 		}
 	}
 }
+
+// P31, P32: a refund is refused for the merchant's balance when core says so,
+// and with two of the page's codes never.
+func TestRefundCodes(t *testing.T) {
+	if got := refusalOf(opRefund, payment.CodeInsufficient).gatewayCode; got != "INSUFFICIENT_BALANCE" {
+		t.Errorf("a balance that is short is answered %q", got)
+	}
+	for _, code := range payment.Codes {
+		switch got := refusalOf(opRefund, code).gatewayCode; got {
+		case "INVALID_REFUND", "EXCEEDED_RETRY_LIMIT":
+			t.Errorf("%s is answered %s", code, got)
+		}
+	}
+}

@@ -66,4 +66,14 @@
 //   - P26: Look-ups work for locked and closed merchants: their page lists no
 //     code to refuse them, and books must be closed.
 //   - P27: A platform's own key pair cannot act as a merchant.
+//   - P28: A refund that closes while the call waits sends one IPN, of its end;
+//     one that stays open sends one when that is known, and one when it closes.
+//   - P29: A denied refund's id stays used. Its answer is FAILURE with payment
+//     and refund, as for every refund that exists.
+//   - P30: Refunds of bank transfers are refused on the wire. An operator's are
+//     told and shown like any other.
+//   - P31: INSUFFICIENT_BALANCE is answered on the acquirer's word alone: the
+//     gateway keeps no balance that could be short.
+//   - P32: INVALID_REFUND and EXCEEDED_RETRY_LIMIT are never answered, since
+//     nothing here means either.
 package paykit
