@@ -22,6 +22,11 @@ const MostAttempts = 20
 // attempt of which nobody has told.
 const DefaultFirstLook = 30 * time.Second
 
+// creatingAtMost is how long asking an acquirer for a page can take. Whoever
+// began an attempt that is still being created then has died, or could not
+// write down what it was answered.
+const creatingAtMost = time.Minute
+
 // Starting is a payer's wish to pay by an acquirer.
 type Starting struct {
 	PaymentID string
@@ -148,7 +153,7 @@ func (w *work) saveAttempt(ctx context.Context, a *payment.Attempt) error {
 
 // AttemptCreated records that the acquirer has the order, and the way to it. It
 // refuses with CodeInvalidState when the payer must not be sent there any more:
-// the payment was closed meanwhile.
+// the payment was closed meanwhile, or another attempt may have been begun.
 func (c *Core) AttemptCreated(ctx context.Context, id string, h payment.Handoff, externalID string) (payment.Attempt, error) {
 	closed := false
 	a, err := c.onAttempt(ctx, "attempt_created", id, func(w *work, a *payment.Attempt, p payment.Payment) (err error) {
@@ -156,14 +161,14 @@ func (c *Core) AttemptCreated(ctx context.Context, id string, h payment.Handoff,
 			return payment.Fail(payment.CodeConflict, "the attempt is "+string(a.State))
 		}
 		a.State, a.Handoff, a.ExternalID = payment.AttemptSent, h, externalID
-		if closed = p.State.Closed(); closed {
+		if closed = p.State.Closed() || a.Left; closed {
 			a.Left = true
 			return nil
 		}
 		return w.process(ctx, p, a.Method)
 	})
 	if err == nil && closed {
-		err = payment.Fail(payment.CodeInvalidState, "the payment was closed meanwhile")
+		err = payment.Fail(payment.CodeInvalidState, "the payment was closed, or tried in another way, meanwhile")
 	}
 	return a, err
 }
@@ -357,7 +362,10 @@ func (c *Core) notCaptured(ctx context.Context, a payment.Attempt, word Word) (R
 			conflict = a.State == payment.AttemptDone && word.Outcome == payment.AttemptFailed
 			return nil
 		case word.Outcome == payment.AttemptSent && !a.Sent():
-			return nil // it has the order, but no payer was sent there
+			// It has the order, but no payer was sent there, and none will be
+			// any more.
+			a.Left = a.Left || a.State == payment.AttemptCreating && w.now.Sub(a.CreatedAt) >= creatingAtMost
+			return nil
 		}
 		a.State, a.Code, a.Text = word.Outcome, word.Code, word.Text
 		if a.State.Final() {

@@ -278,6 +278,38 @@ func TestLeave(t *testing.T) {
 	})
 }
 
+// An attempt that nobody is creating any more does not keep the payer from
+// another one, and should it be paid after all, the money is taken in.
+func TestLostWhileCreating(t *testing.T) {
+	each(t, func(t *testing.T, e *coretest.Env) {
+		a := newAcquirer(t, e)
+		p := a.open(1000)
+		lost, _, err := a.start(p, payment.DomesticCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Advance(59 * time.Second)
+		a.resolve(lost, payment.AttemptSent)
+		_, _, err = a.start(p, payment.DomesticCard)
+		wantCode(t, "somebody may be creating it", err, payment.CodeConflict)
+		e.Advance(time.Second)
+		a.resolve(lost, payment.AttemptSent)
+		next := a.send(p)
+		_, err = e.Core.AttemptCreated(t.Context(), lost.ID, payment.Handoff{URL: "https://acquirer.example.test/lost"}, "")
+		wantCode(t, "created after all", err, payment.CodeInvalidState)
+		if now := e.Reload(p); now.State != payment.Processing {
+			t.Errorf("the payment is %s", now.State)
+		}
+		a.resolve(lost, payment.AttemptDone)
+		a.resolve(next, payment.AttemptDone)
+		b := e.Balances()
+		if now := e.Reload(p); now.State != payment.Approved || now.Received != 1000 || b["acquirer:"+a.conn.ID] != 2000 || b["merchant:"+p.MerchantID+":unapplied"] != -1000 {
+			t.Errorf("%+v, %v", now, b)
+		}
+		checkPayment(t, e, p.ID)
+	})
+}
+
 // What somebody has found out about waits for a person no longer, and what is
 // paid cannot be judged unpaid.
 func TestFoundOut(t *testing.T) {
