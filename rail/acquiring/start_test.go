@@ -194,6 +194,27 @@ func TestTabsAtOnce(t *testing.T) {
 	})
 }
 
+// A process that dies while the acquirer is being asked does not lock the payer
+// out: nobody was sent there, so another order may be made.
+func TestCrashWhileCreating(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		p := w.open(1000)
+		_, _, err := w.Core.StartAttempt(t.Context(), core.Starting{PaymentID: p.ID, Method: payment.DomesticCard, Connector: w.byFirst, Reference: w.first.Reference})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the acquirer says that it is waiting for the payer
+			if _, ok := w.later(); !ok {
+				t.Fatal("nobody asks")
+			}
+		}
+		must[payment.Handoff](t)(w.start(p))
+		if tried := w.tried(p); len(tried) != 2 || !tried[0].Left || tried[1].State != payment.AttemptSent {
+			t.Errorf("attempts %+v", tried)
+		}
+	})
+}
+
 // A payment that closes while the acquirer is being asked sends its payer
 // nowhere.
 func TestClosedMeanwhile(t *testing.T) {
