@@ -34,6 +34,7 @@ type order struct {
 	ExpiresAt   time.Time      `json:"expires_at"`
 
 	Pending *pending `json:"pending,omitempty"` // a card is in, the payer's word is not
+	Wrong   int      `json:"wrong,omitempty"`   // passwords; another card is no way to more guesses
 
 	Result   Result    `json:"result"`
 	Later    Result    `json:"later,omitempty"` // what an unknown one becomes at SettleAt
@@ -52,7 +53,6 @@ type pending struct {
 	Plan   Plan   `json:"plan"`
 	OTP    string `json:"otp"`
 	Secure bool   `json:"secure"` // a 3-D Secure page, not a bank's OTP page
-	Wrong  int    `json:"wrong"`  // passwords typed in so far
 	Scheme string `json:"scheme"`
 	Last4  string `json:"last4"`
 }

@@ -74,7 +74,7 @@ func (a *Acquirer) page(w http.ResponseWriter, r *http.Request, status int, o or
 	here := Path + "pay/" + o.Token
 	v := pageView{
 		Step: step, Here: here, ID: o.ID, Name: o.Name, Description: o.Description, Reference: o.Reference, Amount: o.Amount, Method: o.Method,
-		International: o.Method == payment.InternationalCard, Result: o.Result, Passwords: maxPasswords, Left: maxPasswords,
+		International: o.Method == payment.InternationalCard, Result: o.Result, Passwords: maxPasswords, Left: maxPasswords - o.Wrong,
 		Vietnamese: here + "?lang=" + web.Vietnamese, English: here + "?lang=" + web.English,
 		Minutes: max(int(o.ExpiresAt.Sub(a.clock.Now()).Minutes()), 0),
 	}
@@ -91,7 +91,7 @@ func (a *Acquirer) page(w http.ResponseWriter, r *http.Request, status int, o or
 		}
 	}
 	if p := o.Pending; p != nil {
-		v.Scheme, v.Last4, v.OTP, v.Left = p.Scheme, p.Last4, p.OTP, maxPasswords-p.Wrong
+		v.Scheme, v.Last4, v.OTP = p.Scheme, p.Last4, p.OTP
 	}
 	v.Expiries, v.Digits = expiryHints(), amountHints()
 	v.Head.Title = web.Text(lang, "acquirer.title."+step)
@@ -244,11 +244,7 @@ func (a *Acquirer) takeCard(w http.ResponseWriter, r *http.Request) {
 		if o.Result != Waiting {
 			return nil
 		}
-		wrong := 0
-		if o.Pending != nil {
-			wrong = o.Pending.Wrong // another card is no way to more guesses
-		}
-		o.Pending = &pending{Plan: plan, OTP: c.OTP, Secure: c.Secure, Wrong: wrong, Scheme: c.Scheme, Last4: c.Last4()}
+		o.Pending = &pending{Plan: plan, OTP: c.OTP, Secure: c.Secure, Scheme: c.Scheme, Last4: c.Last4()}
 		return nil
 	})
 	if err != nil {
@@ -302,14 +298,14 @@ func (a *Acquirer) takePassword(w http.ResponseWriter, r *http.Request) {
 func (a *Acquirer) wrongPassword(w http.ResponseWriter, r *http.Request, o order) {
 	o, err := a.book.change(byToken(o.Token), func(o *order) error {
 		if o.Pending != nil {
-			o.Pending.Wrong++
+			o.Wrong++
 		}
 		return nil
 	})
 	switch {
 	case err != nil:
 		a.fault(w, r, err)
-	case o.Pending != nil && o.Pending.Wrong >= maxPasswords:
+	case o.Pending != nil && o.Wrong >= maxPasswords:
 		a.finish(w, r, o, Plan{Result: WrongOTP}, o.Pending.Scheme, o.Pending.Last4)
 	default:
 		a.page(w, r, http.StatusUnprocessableEntity, o, step(o), "otp.wrong")
