@@ -17,7 +17,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -38,16 +40,31 @@ type Config struct {
 	Core  *core.Core
 	Clock clock.Clock
 	Log   *slog.Logger
+	// Cards sends payers to acquirers; nil when there are none.
+	Cards Cards
+	// TrustedProxies are those whose word of the payer's address counts.
+	TrustedProxies []netip.Prefix
+}
+
+// Cards sends payers to acquirers.
+type Cards interface {
+	// Start begins an attempt to pay, or goes on with the one by this method
+	// that is under way, and says how to send the payer there. payerIP is ""
+	// when it is not known. CodeInvalidState and CodeConflict: not now, the
+	// page tells why. CodeMethodNotSupported: nobody can take the payer now.
+	Start(ctx context.Context, paymentID string, method payment.Method, payerIP string) (payment.Handoff, error)
 }
 
 // Handler serves the payment pages under /merchant/. The assets that they load
 // are served by web.Assets.
 type Handler struct {
-	core  *core.Core
-	clock clock.Clock
-	log   *slog.Logger
-	set   *web.Set
-	inner http.Handler
+	core    *core.Core
+	clock   clock.Clock
+	log     *slog.Logger
+	cards   Cards
+	proxies []netip.Prefix
+	set     *web.Set
+	inner   http.Handler
 }
 
 // maxForm is the most bytes of a form; a form holds a key and a method.
@@ -60,7 +77,7 @@ func New(c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{core: c.Core, clock: c.Clock, log: c.Log, set: set}
+	h := &Handler{core: c.Core, clock: c.Clock, log: c.Log, cards: c.Cards, proxies: c.TrustedProxies, set: set}
 	const base = "/merchant/{mid}/payment/{reference}"
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+base, h.page)
@@ -69,6 +86,7 @@ func New(c Config) (*Handler, error) {
 	mux.HandleFunc("GET "+base+"/qr.png", h.qr)
 	mux.HandleFunc("POST "+base+"/cancel", h.cancel)
 	mux.HandleFunc("POST "+base+"/method", h.choose)
+	mux.HandleFunc("POST "+base+"/leave", h.leave)
 	mux.HandleFunc("/", h.gone)
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(h.refuse))
@@ -91,7 +109,7 @@ func (h *Handler) page(w http.ResponseWriter, r *http.Request) {
 	}
 	view, err := h.view(r.Context(), page, wish(r, page.Payment))
 	if err == nil {
-		err = h.set.Page(w, http.StatusOK, view.Lang, "page", view)
+		err = h.set.PageAllowing(w, http.StatusOK, view.Lang, "page", view, view.allowance())
 	}
 	if err != nil {
 		h.fail(w, r, err)
@@ -110,7 +128,22 @@ func (h *Handler) view(ctx context.Context, page core.Page, w Wish) (View, error
 		return View{}, err
 	}
 	page.Payment.Received += part
-	return newView(page, w, late, h.clock.Now())
+	tries, err := h.tries(ctx, page.Payment)
+	if err != nil {
+		return View{}, err
+	}
+	return newView(page, w, late, tries, h.clock.Now())
+}
+
+// tries is how the payer has tried to pay by acquirers.
+func (h *Handler) tries(ctx context.Context, p payment.Payment) (Tries, error) {
+	t := Tries{Most: h.core.MaxAttempts()}
+	if !slices.ContainsFunc(p.Methods, byAcquirer) {
+		return t, nil
+	}
+	var err error
+	t.Attempts, err = h.core.PaymentAttempts(ctx, p.ID)
+	return t, err
 }
 
 // waiting is the money of p that waits for a person: late, what came after p
@@ -172,27 +205,57 @@ func (h *Handler) qr(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) cancel(w http.ResponseWriter, r *http.Request) {
-	h.act(w, r, func(ctx context.Context, p payment.Payment) error {
+	h.act(w, r, func(ctx context.Context, p payment.Payment) (string, error) {
 		_, err := h.core.Cancel(ctx, p.ID, "payer", "canceled on the payment page")
-		return err
+		return "", err
+	})
+}
+
+// leave lets the payer choose another way when one has been begun.
+func (h *Handler) leave(w http.ResponseWriter, r *http.Request) {
+	h.act(w, r, func(ctx context.Context, p payment.Payment) (string, error) {
+		_, err := h.core.LeaveAttempt(ctx, p.ID)
+		return stepMethod, err
 	})
 }
 
 func (h *Handler) choose(w http.ResponseWriter, r *http.Request) {
-	h.act(w, r, func(ctx context.Context, p payment.Payment) error {
+	h.act(w, r, func(ctx context.Context, p payment.Payment) (string, error) {
 		method := payment.Method(r.PostForm.Get("method"))
 		if !offered(p, method) {
-			return payment.Fail(payment.CodeInvalidRequest, "the payment does not take this method")
+			return "", payment.Fail(payment.CodeInvalidRequest, "the payment does not take this method")
+		}
+		if byAcquirer(method) {
+			return h.start(ctx, r, p, method)
 		}
 		_, err := h.core.Choose(ctx, p.ID, method)
-		return err
+		return "", err
 	})
 }
 
-// act does what a form asks for and sends the browser back to the page, which
-// shows what became of it. A refusal is no fault: the payment has changed since
+// start begins to pay by an acquirer. Only the page that comes next sends the
+// payer away: a form is never answered by it, see web's policy.
+func (h *Handler) start(ctx context.Context, r *http.Request, p payment.Payment, m payment.Method) (step string, err error) {
+	if h.cards == nil {
+		return stepUnready, nil
+	}
+	ip := ""
+	if addr := httpx.ClientAddr(r, h.proxies); addr.IsValid() {
+		ip = addr.String()
+	}
+	switch _, err = h.cards.Start(ctx, p.ID, m, ip); payment.CodeOf(err) {
+	case "":
+		return stepAway, nil
+	case payment.CodeMethodNotSupported:
+		return stepUnready, nil
+	}
+	return "", err
+}
+
+// act does what a form asks for and sends the browser back to the page, at the
+// step that do names, which shows what became of it. A refusal is no fault: the payment has changed since
 // the form was shown, or the form was made up.
-func (h *Handler) act(w http.ResponseWriter, r *http.Request, do func(context.Context, payment.Payment) error) {
+func (h *Handler) act(w http.ResponseWriter, r *http.Request, do func(context.Context, payment.Payment) (step string, err error)) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		h.gone(w, r) // there is no key in it
@@ -203,15 +266,18 @@ func (h *Handler) act(w http.ResponseWriter, r *http.Request, do func(context.Co
 	if !ok {
 		return
 	}
-	err := do(r.Context(), page.Payment)
+	step, err := do(r.Context(), page.Payment)
 	switch payment.CodeOf(err) {
+	case "":
 	case payment.CodeInternal, payment.CodeBusy:
 		h.fail(w, r, err)
 		return
+	default:
+		step = ""
 	}
-	links := newLinks(page.PublicID, page.Payment.Reference, Wish{Lang: web.Language(r, page.Payment.Language), Key: key})
+	links := newLinks(page.PublicID, page.Payment.Reference, Wish{Lang: web.Language(r, page.Payment.Language), Key: key, Step: step})
 	h.set.Protect(w.Header())
-	http.Redirect(w, r, links.Here, http.StatusSeeOther)
+	http.Redirect(w, r, links.Step, http.StatusSeeOther)
 }
 
 // find looks the page up that the address names, and answers itself when there

@@ -13,6 +13,7 @@ import (
 // Links are the addresses of one payment's page, all on our own origin.
 type Links struct {
 	Here       string // the page as it opens first
+	Step       string // the page at the step that was wished for
 	Hold       string // the page that neither reloads nor leaves
 	Events     string
 	QRImage    string // PNG, which banking apps can pick from the photos
@@ -21,6 +22,8 @@ type Links struct {
 	MethodStep string
 	Cancel     string // takes POST
 	Method     string // takes POST
+	Leave      string // takes POST
+	Away       string // sends the payer to the acquirer
 	Vietnamese string
 	English    string
 }
@@ -38,15 +41,18 @@ func newLinks(publicID, reference string, w Wish) Links {
 	}
 	return Links{
 		Here:       with("", "lang", w.Lang),
+		Step:       with("", "lang", w.Lang, "step", w.Step),
 		Hold:       with("", "lang", w.Lang, "hold", "1"),
 		Events:     with("/events", "lang", w.Lang, "step", w.Step),
 		QRImage:    with("/qr.png", "lang", w.Lang),
 		QRDrawing:  with("/qr.svg", "lang", w.Lang),
-		CancelStep: with("", "lang", w.Lang, "step", "cancel"),
-		MethodStep: with("", "lang", w.Lang, "step", "method"),
+		CancelStep: with("", "lang", w.Lang, "step", stepCancel),
+		MethodStep: with("", "lang", w.Lang, "step", stepMethod),
+		Away:       with("", "lang", w.Lang, "step", stepAway),
 		// The forms carry the key themselves.
 		Cancel:     base + "/cancel?lang=" + url.QueryEscape(w.Lang),
 		Method:     base + "/method?lang=" + url.QueryEscape(w.Lang),
+		Leave:      base + "/leave?lang=" + url.QueryEscape(w.Lang),
 		Vietnamese: with("", "lang", web.Vietnamese, "step", w.Step),
 		English:    with("", "lang", web.English, "step", w.Step),
 	}

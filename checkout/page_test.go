@@ -49,6 +49,14 @@ func TestEveryFaceKeepsTheRules(t *testing.T) {
 	}
 }
 
+// Where the faces' acquirers are.
+const (
+	formOf   = "https://acquirer.example/pay/x?a=1&b=2"
+	scriptOf = "https://mpgs.example/static/checkout/checkout.min.js"
+)
+
+var acquirers = []string{formOf, scriptOf, "https://wallet.example/pay/x", "momo://pay?x=1&y=2"}
+
 func checkPolicy(t *testing.T, all []*element, policy string) {
 	t.Helper()
 	for _, e := range all {
@@ -67,11 +75,17 @@ func checkPolicy(t *testing.T, all []*element, policy string) {
 		t.Errorf("the policy %q does not allow the style with the hash %s", policy, hash)
 	}
 	for _, s := range named(all, "script") {
+		if s.attrs["src"] == scriptOf && s.has("defer") {
+			continue // the acquirer's, which the page's own policy allows
+		}
 		if s.text != "" || !strings.HasPrefix(s.attrs["src"], web.AssetPath) || !s.has("defer") {
 			t.Errorf("script %v %q", s.attrs, s.text)
 		}
 	}
 	for _, f := range named(all, "form") {
+		if f.has("data-go") && f.attrs["action"] == formOf {
+			continue // to the acquirer, likewise
+		}
 		if !strings.HasPrefix(f.attrs["action"], "/merchant/") || f.attrs["method"] != "post" || strings.Contains(f.attrs["action"], "key=") {
 			t.Errorf("form %v", f.attrs)
 		}
@@ -89,6 +103,9 @@ func checkOrigins(t *testing.T, all []*element, shop string) {
 				continue
 			}
 			outside := e.name == "a" && strings.Contains(e.attrs["rel"], "noreferrer")
+			if slices.Contains(acquirers, value) && (outside || e.name == "script" || e.name == "form") {
+				continue
+			}
 			if !outside || (value != shop && !strings.HasPrefix(value, "https://dl.vietqr.io/pay?app=")) {
 				t.Errorf("<%s %s=%q> leads elsewhere", e.name, attr, value)
 			}
@@ -169,18 +186,33 @@ func TestFaces(t *testing.T) {
 		"unready":      {has: []string{"Phương thức này tạm thời chưa dùng được", `value="bank_transfer"`}, not: []string{"qr.png"}},
 		"cancel": {has: []string{"Hủy thanh toán này?", "/cancel?lang=vi", `name="key" value="the-key"`},
 			not: []string{reload, live, "Chúng tôi đã nhận"}},
-		"cancel-part":    {has: []string{"Chúng tôi đã nhận 500.000\u00a0₫. Nếu bạn hủy"}},
-		"processing":     {has: []string{"Đang xử lý thanh toán", reload, live}, not: []string{"step=cancel", "qr.png"}},
-		"approved":       {has: []string{"Thanh toán thành công", leave, back, `data-after="5"`, "10:05 22/11/2026", "hold=1"}, not: []string{live, reload, "chuyển thừa"}},
-		"approved-held":  {has: []string{back}, not: []string{leave, "data-after"}},
-		"approved-over":  {has: []string{"Bạn đã chuyển thừa 50.000\u00a0₫", back}, not: []string{leave, "data-after"}},
-		"approved-again": {has: []string{"Chúng tôi còn nhận thêm 1.250.000\u00a0₫ của bạn", back}, not: []string{leave}},
-		"expired":        {has: []string{"Đã hết thời\u00a0gian thanh\u00a0toán", leave, back}, not: []string{live, "qr.png", "0123456789"}},
-		"expired-part":   {has: []string{"Chúng tôi đã nhận 500.000\u00a0₫ của bạn", back}, not: []string{leave}},
-		"expired-late":   {has: []string{"Khoản chuyển 1.250.000\u00a0₫ của bạn đến sau khi thanh toán đã đóng", back}, not: []string{leave}},
-		"canceled":       {has: []string{"Thanh toán đã được hủy", leave, back}, not: []string{live, "qr.png"}},
-		"denied":         {has: []string{"Thanh toán bị từ chối", leave, back}},
-		"voided":         {has: []string{"Thanh toán đã được hủy và hoàn tiền", back}, not: []string{leave, "Chúng tôi đã nhận"}},
+		"cancel-part":     {has: []string{"Chúng tôi đã nhận 500.000\u00a0₫. Nếu bạn hủy"}},
+		"processing":      {has: []string{"Đang xử lý thanh toán", reload, live}, not: []string{"step=cancel", "qr.png"}},
+		"approved":        {has: []string{"Thanh toán thành công", leave, back, `data-after="5"`, "10:05 22/11/2026", "hold=1"}, not: []string{live, reload, "chuyển thừa"}},
+		"approved-held":   {has: []string{back}, not: []string{leave, "data-after"}},
+		"approved-over":   {has: []string{"Bạn đã chuyển thừa 50.000\u00a0₫", back}, not: []string{leave, "data-after"}},
+		"approved-again":  {has: []string{"Chúng tôi còn nhận thêm 1.250.000\u00a0₫ của bạn", back}, not: []string{leave}},
+		"expired":         {has: []string{"Đã hết thời\u00a0gian thanh\u00a0toán", leave, back}, not: []string{live, "qr.png", "0123456789"}},
+		"expired-part":    {has: []string{"Chúng tôi đã nhận 500.000\u00a0₫ của bạn", back}, not: []string{leave}},
+		"expired-late":    {has: []string{"Khoản chuyển 1.250.000\u00a0₫ của bạn đến sau khi thanh toán đã đóng", back}, not: []string{leave}},
+		"canceled":        {has: []string{"Thanh toán đã được hủy", leave, back}, not: []string{live, "qr.png"}},
+		"denied":          {has: []string{"Thanh toán bị từ chối", leave, back}},
+		"choose-declined": {has: []string{"Ngân hàng của bạn đã từ chối giao dịch.", "Bạn chưa bị trừ tiền.", "Đã thử 1 trên 3 lần", `value="domestic_card"`, live, reload}},
+		"choose-funds":    {has: []string{"không đủ số dư", "Đã thử 2 trên 3 lần"}},
+		"choose-canceled": {has: []string{"Bạn đã hủy ở trang của ngân hàng.", `class="note"`}, not: []string{"note bad"}},
+		"choose-left":     {has: []string{"Bạn đã rời Thẻ ATM nội địa", "đừng trả lần nữa"}, not: []string{"Bạn đã hủy"}},
+		"choose-unready":  {has: []string{"Phương thức này tạm thời chưa dùng được", "Bạn chưa bị trừ tiền."}, not: []string{"Đã thử"}},
+		"choose-one":      {has: []string{`value="international_card"`}, not: []string{`value="domestic_card"`}},
+		"away": {has: []string{`<meta http-equiv="refresh" content="0;url=https://acquirer.example/pay/x?a=1&amp;b=2">`, `href="https://acquirer.example/pay/x?a=1&amp;b=2"`, "handoff."},
+			not: []string{live, reload, "data-go"}},
+		"away-form":   {has: []string{`data-go`, `name="a" value="1"`, `value="&#34;&lt;2&gt;&#34;"`, `action="https://acquirer.example/pay/x?a=1&amp;b=2"`}, not: []string{"http-equiv", live}},
+		"away-script": {has: []string{`<script src="https://mpgs.example/static/checkout/checkout.min.js" defer>`, `data-session="SESSION0001"`, "cần JavaScript"}, not: []string{"http-equiv", live}},
+		"wallet": {has: []string{"Thanh toán bằng Ví MoMo", "<figure", `href="momo://pay?x=1&amp;y=2"`, `href="https://wallet.example/pay/x"`, "/leave?lang=vi", live, reload},
+			not: []string{"handoff.", "step=cancel"}},
+		"bank":         {has: []string{"Đang chờ ngân hàng của bạn", "step=away", "/leave?lang=vi", live, reload}, not: []string{"step=cancel", "handoff."}},
+		"bank-unknown": {has: []string{"vẫn đang hỏi", "đừng trả lần nữa", live, reload}, not: []string{"/leave", `id="go"`, "http-equiv=\"refresh\" content=\"0"}},
+		"denied-tries": {has: []string{"Thanh toán bị từ chối", "Bạn đã thử 3 lần", "đã từ chối giao dịch", leave, back}},
+		"voided":       {has: []string{"Thanh toán đã được hủy và hoàn tiền", back}, not: []string{leave, "Chúng tôi đã nhận"}},
 	} {
 		i := slices.IndexFunc(faces(), func(f face) bool { return f.name == name })
 		if i < 0 {
@@ -200,6 +232,53 @@ func TestFaces(t *testing.T) {
 	}
 }
 
+var allMethods = []payment.Method{
+	payment.BankTransfer, payment.DomesticCard, payment.InternationalCard, payment.CardPresent, payment.MoMo, payment.ZaloPay, payment.VNPayQR, payment.COD,
+}
+
+// everyReason lists the reasons why an attempt came to nothing.
+func everyReason() []string {
+	all := []string{"declined", "unready"}
+	for _, codes := range reasons {
+		for _, reason := range codes {
+			if !slices.Contains(all, reason) {
+				all = append(all, reason)
+			}
+		}
+	}
+	return all
+}
+
+func TestEveryReasonHasWords(t *testing.T) {
+	for _, reason := range everyReason() {
+		for _, lang := range web.Languages() {
+			if key := "checkout.try." + reason; web.Text(lang, key) == key {
+				t.Errorf("no text %s in %s", key, lang)
+			}
+		}
+	}
+	for _, c := range []struct{ kind, code, want string }{
+		{"vnpay", "51", "funds"}, {"vnpay", "24/02", "canceled"}, {"vnpay", "??", "declined"}, {"nobody", "51", "declined"}, {"mpgs", "", "declined"},
+	} {
+		a := payment.Attempt{Kind: c.kind, Code: c.code, Handoff: payment.Handoff{URL: "https://x.example/"}}
+		if got := reasonOf(a); got != c.want {
+			t.Errorf("%s %s is %s", c.kind, c.code, got)
+		}
+	}
+}
+
+func TestAppLink(t *testing.T) {
+	for address, want := range map[string]bool{
+		"momo://pay?a=1": true, "https://zalopay.example/x": true, "zalopay-1://x": true,
+		"": false, "javascript:alert(1)": false, "JAVASCRIPT:alert(1)": false, " javascript:alert(1)": false, "data:text/html,x": false, "vbscript:x": false,
+		"file:///etc/passwd": false, "//x": false, "/x": false, "http://x.example": false, "\x00://x": false,
+	} {
+		if got := appLink(address); (got != "") != want {
+			t.Errorf("%q: %q", address, got)
+		}
+	}
+}
+
 // The table from states to screens knows every state and every method.
 func TestScreenIsTotal(t *testing.T) {
 	for _, state := range payment.States {
@@ -208,7 +287,7 @@ func TestScreenIsTotal(t *testing.T) {
 		if state == payment.Open {
 			want = Scan
 		}
-		if got := screen(p, "", "payload"); got != want {
+		if got := screen(p, "", "payload", nil); got != want {
 			t.Errorf("%s shows %s, want %s", state, got, want)
 		}
 		for _, lang := range web.Languages() {
@@ -217,7 +296,10 @@ func TestScreenIsTotal(t *testing.T) {
 			}
 		}
 	}
-	for _, m := range []payment.Method{payment.BankTransfer, payment.DomesticCard, payment.InternationalCard} {
+	for _, m := range allMethods {
+		if icons[m] == "" {
+			t.Errorf("%s has no icon", m)
+		}
 		for _, key := range []string{"checkout.method." + string(m), "checkout.method." + string(m) + ".hint"} {
 			if web.Text("vi", key) == key {
 				t.Errorf("no text %s", key)
@@ -225,11 +307,11 @@ func TestScreenIsTotal(t *testing.T) {
 		}
 	}
 	// A step of the open page does nothing to a closed one.
-	if got := screen(payment.Payment{State: payment.Expired}, "cancel", ""); got != Expired {
+	if got := screen(payment.Payment{State: payment.Expired}, "cancel", "", nil); got != Expired {
 		t.Error(got)
 	}
 	// Nothing to transfer to: no page with half of the data.
-	if got := screen(payment.Payment{State: payment.Open, Methods: []payment.Method{payment.BankTransfer}}, "", ""); got != Unready {
+	if got := screen(payment.Payment{State: payment.Open, Methods: []payment.Method{payment.BankTransfer}}, "", "", nil); got != Unready {
 		t.Error(got)
 	}
 }
@@ -237,7 +319,7 @@ func TestScreenIsTotal(t *testing.T) {
 // The QR code, the text below it and the links all ask for what is still due.
 func TestTheCodeAsksForTheRest(t *testing.T) {
 	page := samplePage(func(p *core.Page) { p.Payment.Received = 500000 })
-	v, err := newView(page, Wish{Lang: "vi", Key: "k"}, 0, opened)
+	v, err := newView(page, Wish{Lang: "vi", Key: "k"}, 0, Tries{}, opened)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,11 +366,12 @@ func TestForeignTextsAreEscaped(t *testing.T) {
 						t.Fatalf("%s: %q became markup", f.name, attack)
 					}
 				}
-				if refresh := e.attrs["content"]; e.attrs["http-equiv"] == "refresh" && refresh != "5" {
+				if refresh := e.attrs["content"]; e.attrs["http-equiv"] == "refresh" && refresh != "5" && refresh != "0;url="+formOf {
 					t.Errorf("%s: %q became a redirect: %q", f.name, attack, refresh)
 				}
 			}
-			if n := len(named(all, "script")); n != 1 {
+			scripts := slices.DeleteFunc(named(all, "script"), func(e *element) bool { return f.screen == Away && e.attrs["src"] == scriptOf })
+			if n := len(scripts); n != 1 {
 				t.Fatalf("%s: %q: %d scripts", f.name, attack, n)
 			}
 		}
@@ -347,7 +430,7 @@ func TestTemplatesHoldNoText(t *testing.T) {
 
 func TestNoTextIsUnused(t *testing.T) {
 	var source strings.Builder
-	for _, pattern := range []string{"*.html", "view.go", "checkout.go"} {
+	for _, pattern := range []string{"*.html", "view.go", "checkout.go", "tries.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatal(files, err)
@@ -364,7 +447,10 @@ func TestNoTextIsUnused(t *testing.T) {
 	for _, s := range payment.States {
 		made["checkout."+string(s)], made["checkout."+string(s)+".text"] = true, true
 	}
-	for _, m := range []payment.Method{payment.BankTransfer, payment.DomesticCard, payment.InternationalCard} {
+	for _, reason := range everyReason() {
+		made["checkout.try."+reason] = true
+	}
+	for _, m := range allMethods {
 		made["checkout.method."+string(m)], made["checkout.method."+string(m)+".hint"] = true, true
 	}
 	for _, m := range []string{"gone", "refused", "fault"} {

@@ -17,6 +17,7 @@ type face struct {
 	page   core.Page
 	wish   Wish
 	late   money.VND
+	tries  Tries
 	screen Screen
 }
 
@@ -57,7 +58,65 @@ func closed(state payment.State, received money.VND) core.Page {
 
 func severalMethods(p *core.Page) {
 	p.Payment.Method = ""
-	p.Payment.Methods = []payment.Method{payment.BankTransfer, payment.DomesticCard, payment.InternationalCard}
+	p.Payment.Methods = []payment.Method{
+		payment.BankTransfer, payment.DomesticCard, payment.InternationalCard, payment.MoMo, payment.ZaloPay, payment.VNPayQR, payment.CardPresent, payment.COD,
+	}
+}
+
+// tried is a payment in a state after attempts.
+func tried(state payment.State, attempts ...payment.Attempt) (core.Page, Tries) {
+	for i := range attempts {
+		a := &attempts[i]
+		a.Number, a.Amount, a.Kind = int64(i+1), 1250000, "sandbox"
+		if a.Method == "" {
+			a.Method = payment.DomesticCard
+		}
+		if a.Handoff.URL == "" {
+			a.Handoff.URL = "https://acquirer.example/pay/x?a=1&b=2"
+		}
+	}
+	page := samplePage(severalMethods)
+	if state.Closed() {
+		page = closed(state, 0)
+		page.Payment.Methods = []payment.Method{payment.DomesticCard}
+	}
+	page.Payment.State, page.Payment.Method = state, attempts[len(attempts)-1].Method
+	return page, Tries{Attempts: attempts, Most: 3}
+}
+
+// cardFaces are the pages of those who pay by an acquirer.
+func cardFaces() (all []face) {
+	add := func(name string, screen Screen, step string, state payment.State, attempts ...payment.Attempt) {
+		page, tries := tried(state, attempts...)
+		all = append(all, face{name: name, page: page, tries: tries, wish: Wish{Step: step}, screen: screen})
+	}
+	failed := func(code string) payment.Attempt { return payment.Attempt{State: payment.AttemptFailed, Code: code} }
+	sent := payment.Attempt{State: payment.AttemptSent}
+	left := payment.Attempt{State: payment.AttemptSent, Left: true}
+	fields, script, wallet := sent, sent, sent
+	fields.Handoff.Fields = map[string]string{"a": "1", "b": `"<2>"`}
+	script.Handoff = payment.Handoff{Script: "https://mpgs.example/static/checkout/checkout.min.js", Session: "SESSION0001"}
+	wallet.Method = payment.MoMo
+	wallet.Handoff = payment.Handoff{URL: "https://wallet.example/pay/x", QR: "https://wallet.example/pay/x", App: "momo://pay?x=1&y=2"}
+	notCreated := failed("")
+	add("choose-declined", Choose, "", payment.Open, failed("05"))
+	add("choose-funds", Choose, "", payment.Open, failed("05"), failed("51"))
+	add("choose-canceled", Choose, "", payment.Open, failed("24"))
+	add("choose-left", Choose, stepMethod, payment.Open, failed("24"), left)
+	add("choose-unready", Unready, stepUnready, payment.Open, notCreated)
+	add("away", Away, stepAway, payment.Processing, sent)
+	add("away-form", Away, stepAway, payment.Processing, fields)
+	add("away-script", Away, stepAway, payment.Processing, script)
+	add("wallet", Wallet, "", payment.Processing, wallet)
+	add("wallet-away", Wallet, stepAway, payment.Processing, wallet)
+	add("bank", Processing, "", payment.Processing, failed("05"), sent)
+	add("bank-unknown", Processing, stepAway, payment.Processing, payment.Attempt{State: payment.AttemptUnknown})
+	add("bank-left", Processing, "", payment.Processing, left)
+	add("denied-tries", Denied, "", payment.Denied, failed("05"), failed("51"), failed("05"))
+	one := face{name: "choose-one", page: samplePage(func(p *core.Page) {
+		p.Payment.Method, p.Payment.Methods = "", []payment.Method{payment.InternationalCard}
+	}), screen: Choose}
+	return append(all, one)
 }
 
 // faces is every state of the page, and a few that are hard to lay out.
@@ -87,7 +146,7 @@ func faces() []face {
 		{name: "unready", page: samplePage(func(p *core.Page) {
 			severalMethods(p)
 			p.Payment.Method = payment.DomesticCard
-		}), screen: Unready},
+		}), wish: Wish{Step: stepUnready}, screen: Unready},
 		{name: "cancel", page: samplePage(nil), wish: Wish{Step: "cancel"}, screen: Confirm},
 		{name: "cancel-part", page: samplePage(func(p *core.Page) { p.Payment.Received = 500000 }), wish: Wish{Step: "cancel"}, screen: Confirm},
 		{name: "processing", page: samplePage(func(p *core.Page) { p.Payment.State = payment.Processing }), screen: Processing},
@@ -102,6 +161,7 @@ func faces() []face {
 		{name: "denied", page: closed(payment.Denied, 0), screen: Denied},
 		{name: "voided", page: closed(payment.Voided, 1250000), screen: Voided},
 	}
+	all = append(all, cardFaces()...)
 	for i := range all {
 		all[i].wish.Key = "the-key"
 		if all[i].wish.Lang == "" {
@@ -119,7 +179,7 @@ func render(t *testing.T, f face, lang string) string {
 		t.Fatal(err)
 	}
 	f.wish.Lang = lang
-	v, err := newView(f.page, f.wish, f.late, opened.Add(6*time.Minute))
+	v, err := newView(f.page, f.wish, f.late, f.tries, opened.Add(6*time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,12 +19,22 @@ import (
 // Screen is which of the page's faces is shown.
 type Screen string
 
+// The steps that an address may name.
+const (
+	stepCancel  = "cancel"
+	stepMethod  = "method"
+	stepAway    = "away"
+	stepUnready = "unready"
+)
+
 // The screens. The last six are named after the states that they show.
 const (
 	Choose     Screen = "choose"   // the payer picks a method
 	Confirm    Screen = "cancel"   // the payer is asked whether to give up
 	Scan       Screen = "transfer" // what to transfer, and where
 	Unready    Screen = "unready"  // the chosen method cannot be used here
+	Away       Screen = "away"     // the payer is being sent to the acquirer
+	Wallet     Screen = "wallet"   // the acquirer's QR code and app
 	Processing Screen = "processing"
 	Approved   Screen = "approved"
 	Denied     Screen = "denied"
@@ -67,6 +77,8 @@ type View struct {
 	Choices   []Choice
 	CanChange bool // there are other methods to choose
 	Transfer  *Transfer
+	Try       *Try     // the payer's last try by an acquirer
+	Handoff   *Handoff // on Away and Wallet
 
 	Late    money.VND // came after the payment had closed or was paid, and waits for the shop
 	Return  string    // where the shop is, "" for nowhere
@@ -111,7 +123,7 @@ func (v View) shown() money.VND {
 // Wish is what a request asks of the page beside the payment.
 type Wish struct {
 	Lang string // of the page; "" is the payment's own
-	Step string // "cancel", "method", or ""
+	Step string // one of the steps, or ""
 	Hold bool   // do not reload and do not leave
 	Key  string
 }
@@ -119,7 +131,7 @@ type Wish struct {
 // newView makes the view of a page at a moment. Late is the money that came
 // after the payment had closed and waits for a person; it is in no field of the
 // payment.
-func newView(page core.Page, wish Wish, late money.VND, now time.Time) (View, error) {
+func newView(page core.Page, wish Wish, late money.VND, tries Tries, now time.Time) (View, error) {
 	p := page.Payment
 	v := View{
 		Lang: wish.Lang, Closed: p.State.Closed(), Version: p.Version, Now: now.UnixMilli(),
@@ -135,7 +147,9 @@ func newView(page core.Page, wish Wish, late money.VND, now time.Time) (View, er
 		v.Return = page.ReturnURL
 	}
 	payload := core.VietQR(p)
-	v.Screen = screen(p, wish.Step, payload)
+	live := tries.live()
+	v.Try = newTry(p, tries)
+	v.Screen = screen(p, wish.Step, payload, live)
 	switch v.Screen {
 	case Scan:
 		t, err := newTransfer(v, p, payload)
@@ -145,15 +159,28 @@ func newView(page core.Page, wish Wish, late money.VND, now time.Time) (View, er
 		v.Transfer = t
 	case Choose, Unready:
 		v.Choices = choices(p)
+	case Away, Wallet:
+		var err error
+		if v.Handoff, err = newHandoff(v, *live); err != nil {
+			return View{}, err
+		}
 	}
 	v.head()
 	return v, nil
 }
 
-// screen is the one table from a payment to what is shown of it.
-func screen(p payment.Payment, step, payload string) Screen {
+// screen is the one table from a payment, and the attempt that is under way, to
+// what is shown of it.
+func screen(p payment.Payment, step, payload string, live *payment.Attempt) Screen {
 	switch p.State {
 	case payment.Processing:
+		switch {
+		case live == nil || live.State != payment.AttemptSent:
+		case step == stepAway && live.Handoff.QR == "":
+			return Away
+		case live.Handoff.QR != "":
+			return Wallet
+		}
 		return Processing
 	case payment.Approved:
 		return Approved
@@ -168,9 +195,11 @@ func screen(p payment.Payment, step, payload string) Screen {
 	}
 	method := current(p)
 	switch {
-	case step == "cancel":
+	case step == stepCancel:
 		return Confirm
-	case method == "", step == "method" && len(p.Methods) > 1:
+	case step == stepUnready:
+		return Unready
+	case method == "", step == stepMethod && len(p.Methods) > 1, byAcquirer(method):
 		return Choose
 	case method == payment.BankTransfer && payload != "":
 		return Scan
@@ -189,13 +218,15 @@ func current(p payment.Payment) payment.Method {
 func choices(p payment.Payment) []Choice {
 	var all []Choice
 	for _, m := range p.Methods {
-		icon := "card"
-		if m == payment.BankTransfer {
-			icon = "bank"
-		}
-		all = append(all, Choice{Method: m, Icon: icon, Chosen: m == p.Method})
+		all = append(all, Choice{Method: m, Icon: icons[m], Chosen: m == p.Method})
 	}
 	return all
+}
+
+// icons are the drawings of the methods.
+var icons = map[payment.Method]string{
+	payment.BankTransfer: "bank", payment.DomesticCard: "card", payment.InternationalCard: "globe", payment.CardPresent: "card",
+	payment.MoMo: "wallet", payment.ZaloPay: "wallet", payment.VNPayQR: "qr", payment.COD: "cash",
 }
 
 // head sets what goes around the content: title, announcement, and where the
@@ -207,6 +238,18 @@ func (v *View) head() {
 	case Choose, Unready:
 		v.Head.Title = web.Text(v.Lang, "checkout.title.choose", amount, v.Merchant)
 		v.Say = web.Text(v.Lang, "checkout.waiting.choice")
+		if v.Try != nil && v.Try.Failed {
+			v.Say = web.Text(v.Lang, "checkout.try."+v.Try.Reason)
+		}
+	case Away:
+		v.Head.Title = web.Text(v.Lang, "checkout.title.pay", amount, v.Merchant)
+		v.Say = web.Text(v.Lang, "checkout.away.title")
+		v.Head.Scripts = []string{"handoff.js"}
+		v.Head.Refresh = v.Handoff.refresh()
+		return
+	case Wallet:
+		v.Head.Title = web.Text(v.Lang, "checkout.title.pay", amount, v.Merchant)
+		v.Say = web.Text(v.Lang, "checkout.waiting.wallet")
 	case Confirm:
 		v.Head.Title = web.Text(v.Lang, "checkout.title.cancel", amount, v.Merchant)
 		v.Say = web.Text(v.Lang, "checkout.cancel.title")
@@ -218,6 +261,9 @@ func (v *View) head() {
 		}
 	default:
 		v.Say = web.Text(v.Lang, "checkout."+string(v.Screen))
+		if v.Screen == Processing && v.Try != nil {
+			v.Say = web.Text(v.Lang, "checkout.waiting.bank")
+		}
 		v.Head.Title = web.Text(v.Lang, "checkout.title.result", v.Say, v.Merchant)
 	}
 	switch {

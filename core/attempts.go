@@ -27,6 +27,9 @@ const DefaultFirstLook = 30 * time.Second
 // write down what it was answered.
 const creatingAtMost = time.Minute
 
+// MaxAttempts is how often a payer may try to pay by an acquirer.
+func (c *Core) MaxAttempts() int { return c.tries }
+
 // Starting is a payer's wish to pay by an acquirer.
 type Starting struct {
 	PaymentID string

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/thungan/thungan/internal/httpx"
 )
@@ -11,9 +12,35 @@ import (
 // that is written into it, and scripts, pictures and connections of our own
 // origin. Forms go nowhere else either: browsers apply form-action to
 // redirects too, so a form must never be answered by sending the visitor away.
-func policy(styleHash string) string {
-	return "default-src 'none'; style-src 'sha256-" + styleHash + "'; script-src 'self'; connect-src 'self'; " +
-		"img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+func policy(styleHash string, also Allowance) string {
+	form, script, frame := "'self'", "'self'", ""
+	if also.Form != "" {
+		// Whoever takes the form may send the visitor on to other pages of its own.
+		form += " " + also.Form + " https:"
+	}
+	if also.Script != "" {
+		script += " " + also.Script
+		frame = "frame-src " + also.Script + "; "
+	}
+	return "default-src 'none'; style-src 'sha256-" + styleHash + "'; script-src " + script + "; connect-src " + script + "; " + frame +
+		"img-src 'self' data:; form-action " + form + "; frame-ancestors 'none'; base-uri 'none'"
+}
+
+// Allowance is what one page needs besides, because it sends its visitor on to
+// somebody else: origins as Origin writes them, "" for none.
+type Allowance struct {
+	Form   string // takes a form of the page
+	Script string // has a script on the page
+}
+
+// Origin is the origin of an address in the form that policies name it by, ""
+// for an address that is not Linkable.
+func Origin(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || !Linkable(address) || strings.ContainsAny(u.Host, " ;,'\"") {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // Policy is the Content-Security-Policy of the set's pages.

@@ -62,6 +62,7 @@ func RefreshTo(seconds int, address string) string {
 // Set is the pages of one package, parsed in every language.
 type Set struct {
 	byLanguage map[string]*template.Template
+	styleHash  string
 	policy     string
 }
 
@@ -74,7 +75,8 @@ func Parse(files fs.FS, styles ...string) (*Set, error) {
 		return nil, err
 	}
 	hash := sha256.Sum256([]byte(css))
-	s := &Set{byLanguage: map[string]*template.Template{}, policy: policy(base64.StdEncoding.EncodeToString(hash[:]))}
+	s := &Set{byLanguage: map[string]*template.Template{}, styleHash: base64.StdEncoding.EncodeToString(hash[:])}
+	s.policy = policy(s.styleHash, Allowance{})
 	for _, lang := range Languages() {
 		t := template.New("").Funcs(functions(lang, css))
 		if t, err = t.ParseFS(embedded, "templates/*.html"); err != nil {
@@ -163,12 +165,20 @@ func (s *Set) Fragment(lang, name string, data any) ([]byte, error) {
 // Page answers with a whole page. It is rendered before the first byte is
 // sent; when that fails nothing has been written, and the error is returned.
 func (s *Set) Page(w http.ResponseWriter, status int, lang, name string, data any) error {
+	return s.PageAllowing(w, status, lang, name, data, Allowance{})
+}
+
+// PageAllowing is Page for a page that sends its visitor on to somebody else.
+func (s *Set) PageAllowing(w http.ResponseWriter, status int, lang, name string, data any, also Allowance) error {
 	page, err := s.Fragment(lang, name, data)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
 	s.Protect(h)
+	if also != (Allowance{}) {
+		h.Set("Content-Security-Policy", policy(s.styleHash, also))
+	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	// An error here is the reader's connection; there is nobody to tell.
