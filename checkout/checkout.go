@@ -51,7 +51,8 @@ type Cards interface {
 	// Start begins an attempt to pay, or goes on with the one by this method
 	// that is under way, and says how to send the payer there. payerIP is ""
 	// when it is not known. CodeInvalidState and CodeConflict: not now, the
-	// page tells why. CodeMethodNotSupported: nobody can take the payer now.
+	// page tells why. CodeMethodNotSupported and CodeBusy: nobody can take the
+	// payer now.
 	Start(ctx context.Context, paymentID string, method payment.Method, payerIP string) (payment.Handoff, error)
 }
 
@@ -246,7 +247,7 @@ func (h *Handler) start(ctx context.Context, r *http.Request, p payment.Payment,
 	switch _, err = h.cards.Start(ctx, p.ID, m, ip); payment.CodeOf(err) {
 	case "":
 		return stepAway, nil
-	case payment.CodeMethodNotSupported:
+	case payment.CodeMethodNotSupported, payment.CodeBusy:
 		return stepUnready, nil
 	}
 	return "", err

@@ -10,13 +10,16 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/httpx"
 	"github.com/thungan/thungan/internal/vault"
+	"github.com/thungan/thungan/rail/card"
 	"github.com/thungan/thungan/rail/sandbox"
+	"github.com/thungan/thungan/rail/sandbox/acquirer"
 )
 
 type devCommand struct {
@@ -81,6 +84,7 @@ func (c devCommand) serve(ctx context.Context, ln net.Listener) error {
 	base := "http://" + reachable(ln.Addr())
 	g, err := newGateway(options{
 		store: s, keys: keys, clock: now, log: c.logger(), publicURL: base, pull: time.Minute, loopback: true, openMetrics: true, dataFolder: c.Data,
+		connectors: []card.Connector{acquirer.Connector{}},
 	})
 	if err != nil {
 		return errors.Join(err, s.Close())
@@ -93,18 +97,32 @@ func (c devCommand) serve(ctx context.Context, ln net.Listener) error {
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
+	bank, err := acquirer.New(acquirer.Config{
+		BaseURL: base, Merchants: map[string]string{info.Acquirer.Merchant: info.Acquirer.Secret}, Clock: now, Client: g.client, Log: g.log,
+		File: filepath.Join(c.Data, "acquirer"),
+	})
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	g.mux.Handle(acquirer.Path, bank)
 	g.mux.Handle("/sandbox/", demo)
 	g.mux.Handle("/{$}", demo)
 
 	srv := httpx.NewServer(g.handler, g.log)
 	serve := func(ctx context.Context, ln net.Listener) error { return httpx.Serve(ctx, srv, ln, drainFor) }
-	return g.run(ctx, ln, serve, func() error {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var late sync.WaitGroup
+	late.Go(func() { bank.Run(running) })
+	err = g.run(ctx, ln, serve, func() error {
 		if err := writeReady(ready, info); err != nil {
 			return err
 		}
 		fmt.Print(banner(info, c.Data))
 		return nil
 	})
+	stop()
+	late.Wait()
+	return errors.Join(err, bank.Close())
 }
 
 // claim keeps other runs off the folder until this process ends, however it ends.

@@ -147,7 +147,7 @@ func deliveryOutcome(r outbox.Result) string {
 // route mounts everything. Each dialect has a subtree of its own, so that wrong
 // paths and methods below it are answered in its form.
 func (g *gateway) route(ids *id.Source) error {
-	pages, err := checkout.New(checkout.Config{Core: g.core, Clock: g.clock, Log: g.log})
+	pages, err := checkout.New(checkout.Config{Core: g.core, Clock: g.clock, Log: g.log, Cards: g.cards, TrustedProxies: g.proxies})
 	if err != nil {
 		return err
 	}

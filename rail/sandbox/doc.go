@@ -9,6 +9,9 @@
 // production.
 //
 //	POST /sandbox/bank-transfers   a transfer from a payer's bank
+//	POST /sandbox/cards/pay        a payer with a test card or wallet, from the payment page to the acquirer's word
+//	GET  /sandbox/cards            the test cards and what they do; as JSON too
+//	     /sandbox/acquirer/        the acquirer's own pages and API, see package acquirer
 //	GET, POST /sandbox/clock       the gateway's time
 //	POST /sandbox/ipn/{inbox}      a receiver of notifications; GET lists, PUT sets its answer
 //	GET  /sandbox/return           the demo shop's page after the payment

@@ -1,5 +1,7 @@
 package sandbox
 
+import "github.com/thungan/thungan/rail/sandbox/acquirer"
+
 // Info is sandbox.json: the addresses and keys of a running `thungan dev`. Its
 // keys are a contract with the scripts that read the file; each protocol has an
 // object of its own.
@@ -7,6 +9,9 @@ type Info struct {
 	BaseURL    string `json:"base_url"` // without a trailing slash
 	AdminToken string `json:"admin_token"`
 	Paykit     Paykit `json:"paykit"`
+	// Acquirer is the configuration of connectors of kind "sandbox". The demo
+	// merchants have one; others can be given one by the admin API.
+	Acquirer acquirer.Settings `json:"acquirer"`
 }
 
 // Paykit is the demo merchant of the Paykit protocol, and a platform with a

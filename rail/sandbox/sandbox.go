@@ -76,9 +76,12 @@ func New(c Config) (*Handler, error) {
 	mux.Handle("/sandbox/bank-transfers", methods{"POST": h.bankTransfer})
 	mux.Handle("/sandbox/clock", methods{"GET": h.readClock, "POST": h.moveClock})
 	mux.Handle(inboxPath+"{inbox}", methods{"GET": h.listInbox, "POST": h.receive, "PUT": h.setInbox})
+	mux.Handle("/sandbox/cards", methods{"GET": h.listCards})
+	mux.Handle("/sandbox/cards/pay", methods{"POST": h.payByCard})
 	mux.Handle(returnPath, methods{"GET": h.returned})
 	mux.Handle("/sandbox/demo/payments", methods{"POST": h.demoCreate})
 	mux.Handle("/sandbox/demo/transfers", methods{"POST": h.demoPay})
+	mux.Handle("/sandbox/demo/cards", methods{"POST": h.demoPayByCard})
 	mux.Handle("/sandbox/demo/clock", methods{"POST": h.demoClock})
 	mux.Handle("/sandbox/demo/live", methods{"GET": h.live})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

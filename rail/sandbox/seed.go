@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/rail/sandbox/acquirer"
 )
 
 const (
@@ -34,7 +36,8 @@ var (
 
 // Seed makes what a sandbox needs and does not have yet: a merchant paid by
 // memo code, a platform with a merchant paid by virtual account, both in
-// Paykit, the bank feed "sandbox", and an admin token. On a database that has
+// Paykit, the bank feed "sandbox", a contract of both with the sandbox's
+// acquirer, and an admin token. On a database that has
 // them it returns the same credentials as before; those that have stopped
 // working are replaced. Addresses of ours that it registered follow baseURL,
 // which has no trailing slash; addresses that somebody has changed stay.
@@ -43,7 +46,7 @@ func Seed(ctx context.Context, c *core.Core, baseURL string) (Info, error) {
 	if err := s.load(); err != nil {
 		return Info{}, err
 	}
-	steps := []func() error{s.merchant, s.platform, s.feed, s.token}
+	steps := []func() error{s.merchant, s.platform, s.feed, s.acquirer, s.token}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return Info{}, err
@@ -207,6 +210,59 @@ func (s *seed) feed() error {
 		return err
 	}
 	_, err = s.core.AddFeed(s.ctx, seeder, core.NewFeed{Name: feedName, Kind: feedKind, Secret: strings.ToLower(rand.Text())})
+	return err
+}
+
+// acquirerMerchant is what the acquirer knows the demo merchants by.
+const acquirerMerchant = "DEMO"
+
+// acquirer gives both merchants a connector to the acquirer, unless they have
+// one. Its address follows where this run listens.
+func (s *seed) acquirer() error {
+	a := &s.info.Acquirer
+	if a.Secret == "" {
+		a.Merchant, a.Secret = acquirerMerchant, rand.Text()
+	}
+	was := *a
+	a.BaseURL = s.base + strings.TrimSuffix(acquirer.Path, "/")
+	if err := s.save(); err != nil {
+		return err
+	}
+	config, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	old, err := json.Marshal(was)
+	if err != nil {
+		return err
+	}
+	for _, merchantID := range []string{s.info.Paykit.MerchantID, s.info.Paykit.Platform.MerchantID} {
+		if err := s.connector(merchantID, config, old); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *seed) connector(merchantID string, config, old []byte) error {
+	all, err := s.core.Connectors(s.ctx, merchantID)
+	if err != nil {
+		return err
+	}
+	for _, conn := range all {
+		if conn.Kind != acquirer.Kind {
+			continue
+		}
+		is, err := s.core.ConnectorConfig(conn)
+		if err != nil || !bytes.Equal(is, old) || bytes.Equal(old, config) {
+			return err // somebody else's, or right as it is
+		}
+		_, err = s.core.ChangeConnector(s.ctx, seeder, conn.ID, core.ConnectorChange{Config: &config})
+		return err
+	}
+	_, err = s.core.AddConnector(s.ctx, seeder, core.NewConnector{
+		MerchantID: merchantID, Kind: acquirer.Kind, Name: "Ngân hàng Mô Phỏng", Methods: acquirer.Connector{}.Methods(), Config: config, Priority: 100,
+	})
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/rail/sandbox"
+	"github.com/thungan/thungan/rail/sandbox/acquirer"
 	"github.com/thungan/thungan/store"
 	"github.com/thungan/thungan/store/storetest"
 )
@@ -40,7 +41,7 @@ func TestInfoKeys(t *testing.T) {
 	}
 	walk("", all)
 	sort.Strings(got)
-	want := strings.Fields(`admin_token base_url paykit.api_key paykit.base_url paykit.ipn_secret_key paykit.merchant_id paykit.mid
+	want := strings.Fields(`acquirer.base_url acquirer.merchant acquirer.secret admin_token base_url paykit.api_key paykit.base_url paykit.ipn_secret_key paykit.merchant_id paykit.mid
 		paykit.platform.ipn_secret_key paykit.platform.merchant_api_key paykit.platform.merchant_id paykit.platform.merchant_secret_key
 		paykit.platform.mid paykit.platform.platform_api_key paykit.platform.platform_id paykit.platform.platform_secret_key paykit.secret_key`)
 	if !slices.Equal(got, want) {
@@ -196,6 +197,54 @@ func TestSeedRefusesSpoiltCredentials(t *testing.T) {
 		}
 		if _, err := sandbox.Seed(t.Context(), c, demoBase); err == nil {
 			t.Error("no error")
+		}
+	})
+}
+
+// Both demo merchants have one connector to the sandbox's acquirer, whose
+// address follows where it listens; a configuration of somebody else's stays.
+func TestSeedConnectors(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c, _ := newCore(t, s, clock.NewSandbox(0), "http://127.0.0.1:1")
+		first, err := sandbox.Seed(t.Context(), c, "http://127.0.0.1:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := func(merchantID string) (conn payment.Connector, settings acquirer.Settings) {
+			t.Helper()
+			all, err := c.Connectors(t.Context(), merchantID)
+			if err != nil || len(all) != 1 || all[0].Kind != acquirer.Kind {
+				t.Fatalf("%+v, %v", all, err)
+			}
+			text, err := c.ConnectorConfig(all[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := (acquirer.Connector{}).CheckConfig(text); err != nil {
+				t.Error(err)
+			}
+			if err := json.Unmarshal(text, &settings); err != nil {
+				t.Fatal(err)
+			}
+			return all[0], settings
+		}
+		shop, _ := config(first.Paykit.MerchantID)
+		own := []byte(`{"base_url":"http://127.0.0.1:9/x","merchant":"MINE","secret":"0123456789abcdef"}`)
+		if _, err := c.ChangeConnector(t.Context(), operator, shop.ID, core.ConnectorChange{Config: &own}); err != nil {
+			t.Fatal(err)
+		}
+		moved, err := sandbox.Seed(t.Context(), c, "http://127.0.0.1:2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if moved.Acquirer.Secret != first.Acquirer.Secret || moved.Acquirer.BaseURL != "http://127.0.0.1:2/sandbox/acquirer" {
+			t.Errorf("%+v, was %+v", moved.Acquirer, first.Acquirer)
+		}
+		if _, settings := config(first.Paykit.MerchantID); settings.Merchant != "MINE" {
+			t.Errorf("somebody's configuration was changed: %+v", settings)
+		}
+		if _, settings := config(first.Paykit.Platform.MerchantID); settings != moved.Acquirer {
+			t.Errorf("%+v, want %+v", settings, moved.Acquirer)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/thungan/thungan/internal/httpx"
 	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/rail/sandbox/acquirer"
 	"github.com/thungan/thungan/rail/vietqr"
 	"github.com/thungan/thungan/web"
 )
@@ -124,7 +126,7 @@ func (h *Handler) demoCreate(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := detached()
 	defer cancel()
-	id, err := h.create(ctx, lang, amount)
+	id, err := h.create(ctx, lang, amount, r.PostForm.Get("method"))
 	var refused *failure
 	switch {
 	case errors.As(err, &refused):
@@ -143,14 +145,14 @@ func (h *Handler) seeOther(w http.ResponseWriter, r *http.Request, address strin
 
 // create calls payment-page-checkout and returns our id of the payment. A
 // *failure has the gateway's answer.
-func (h *Handler) create(ctx context.Context, lang string, amount money.VND) (string, error) {
+func (h *Handler) create(ctx context.Context, lang string, amount money.VND, by string) (string, error) {
 	digits, err := h.random(4)
 	if err != nil {
 		return "", err
 	}
 	reference := "DEMO-" + h.Clock.Now().In(clock.Vietnam).Format("060102-150405") + "-" + digits
 	p := h.Info.Paykit
-	body, err := checkoutBody(h.Info.BaseURL, reference, amount, lang)
+	body, err := checkoutBody(h.Info.BaseURL, reference, amount, lang, by)
 	if err != nil {
 		return "", err
 	}
@@ -170,7 +172,8 @@ func (h *Handler) create(ctx context.Context, lang string, amount money.VND) (st
 
 // checkout is the body of payment-page-checkout, as much of it as a shop needs.
 type checkout struct {
-	Method  string `json:"payment_method"`
+	Method  string   `json:"payment_method,omitempty"`
+	Methods []string `json:"available_payment_methods,omitempty"`
 	Payment struct {
 		ID          string `json:"id"`
 		Amount      string `json:"amount"`
@@ -183,10 +186,22 @@ type checkout struct {
 	} `json:"payment"`
 }
 
+// What a demo payment can be asked to be paid by, beside a bank transfer.
+const (
+	byCard = "card"
+	byAny  = "any"
+)
+
 // checkoutBody is a request of the demo shop's server. The IPN address is one
 // of ours, so that the page can show what arrives there.
-func checkoutBody(base, reference string, amount money.VND, lang string) ([]byte, error) {
+func checkoutBody(base, reference string, amount money.VND, lang, by string) ([]byte, error) {
 	c := checkout{Method: "BANK_TRANSFER"}
+	switch by {
+	case byCard:
+		c = checkout{Methods: []string{"DOMESTIC_CARD", "INTERNATIONAL_CARD"}}
+	case byAny:
+		c = checkout{Methods: []string{"BANK_TRANSFER", "DOMESTIC_CARD", "INTERNATIONAL_CARD"}}
+	}
 	p := &c.Payment
 	p.ID, p.Amount, p.Currency, p.Description, p.Language = reference, amount.String(), "VND", "Trà sữa trân châu", lang
 	p.SuccessURL, p.CancelURL, p.IPNURL = base+returnPath, base+returnPath, base+inboxPath+inboxMerchant
@@ -265,6 +280,63 @@ func ways(p payment.Payment) []way {
 		all = append(all, way{payShort, p.Due() / 2})
 	}
 	return append(all, way{payOver, p.Due() + overBy})
+}
+
+// cardWay is a way to pay a demo payment by a test card.
+type cardWay struct {
+	How  string // of its text
+	Date string // on the card: it chooses the outcome
+}
+
+// demoCard is what the start page's buttons pay with: Paykit's published
+// domestic card.
+const demoCard = "9704000000000018"
+
+func cardWays(p payment.Payment) []cardWay {
+	if p.State.Closed() || !slices.Contains(p.Methods, payment.DomesticCard) {
+		return nil
+	}
+	return []cardWay{{"approved", "03/07"}, {"declined", "05/39"}, {"unknown", "05/37"}}
+}
+
+// demoPayByCard pays a payment by a test card, through the pages.
+func (h *Handler) demoPayByCard(w http.ResponseWriter, r *http.Request) {
+	lang, id, ok := h.readForm(w, r)
+	if !ok {
+		return
+	}
+	ctx, cancel := detached()
+	defer cancel()
+	p, err := h.Core.Payment(ctx, id)
+	if payment.CodeOf(err) == payment.CodePaymentNotFound {
+		h.page(w, r, http.StatusNotFound, lang, "", "", web.Text(lang, "sandbox.pay.gone"))
+		return
+	}
+	var address string
+	if err == nil {
+		address, err = h.Core.PageOf(ctx, p.ID)
+	}
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	for _, way := range cardWays(p) {
+		if way.How != r.PostForm.Get("how") {
+			continue
+		}
+		c, _ := acquirer.FindCard(demoCard)
+		_, err = h.walk(ctx, cardPayment{CheckoutURL: address, Method: c.Method, Card: c, Holder: c.Holder, Date: way.Date, OTP: c.OTP, Action: actPay})
+		var refused *failure
+		if errors.As(err, &refused) {
+			h.page(w, r, http.StatusBadGateway, lang, p.ID, "", web.Text(lang, "sandbox.card.refused", refused.message))
+			return
+		}
+		if err != nil {
+			h.fail(w, r, err)
+			return
+		}
+	}
+	h.seeOther(w, r, here(lang, p.ID, "#step-4"))
 }
 
 // demoClock moves time past the default due time.

@@ -64,6 +64,8 @@ type chosen struct {
 	QR      template.HTML
 	Bank    string
 	Ways    []way
+	Cards   []cardWay
+	Tries   []payment.Attempt // by acquirers
 	Credits []payment.Credit
 	Entries []entry
 	Notices []noticed
@@ -134,13 +136,13 @@ func (h *Handler) startView(ctx context.Context, lang, paymentID, again string, 
 // curls are ready-made calls: of the protocol, and of the simulators.
 func (h *Handler) curls(lang string, c *chosen) ([]curl, error) {
 	const reference = "@reference@"
-	body, err := checkoutBody(h.Info.BaseURL, reference, defaultAmount, lang)
+	body, err := checkoutBody(h.Info.BaseURL, reference, defaultAmount, lang, "")
 	if err != nil {
 		return nil, err
 	}
-	code := `<vietqr_data>`
+	code, page := `<vietqr_data>`, `<checkout_url>`
 	if c != nil {
-		code = core.OfferedVietQR(c.Payment)
+		code, page = core.OfferedVietQR(c.Payment), c.Page
 	}
 	p := h.Info.Paykit
 	json := " \\\n  -H 'Content-Type: application/json'"
@@ -148,6 +150,7 @@ func (h *Handler) curls(lang string, c *chosen) ([]curl, error) {
 		{"create", "curl -s " + p.BaseURL + "/payment-page-checkout \\\n  -H 'api-key: " + p.APIKey + "' \\\n  -H 'secret-key: " + p.SecretKey + "'" + json +
 			" \\\n  -d '" + strings.ReplaceAll(string(body), reference, "ORDER-'$(date +%s)'") + "'"},
 		{"pay", "curl -s " + h.Info.BaseURL + "/sandbox/bank-transfers" + json + " \\\n  -d '{\"vietqr\":\"" + code + "\"}'"},
+		{"card", h.cardCurl(page)},
 		{"advance", "curl -s " + h.Info.BaseURL + "/sandbox/clock" + json + " \\\n  -d '{\"advance\":\"31m\"}'"},
 		{"inbox", "curl -s " + h.Info.BaseURL + inboxPath + inboxMerchant},
 		{"admin", "curl -s " + h.Info.BaseURL + "/admin/v1/ledger/trial-balance \\\n  -H 'Authorization: Bearer " + h.Info.AdminToken + "'"},
@@ -174,7 +177,7 @@ func (h *Handler) liveView(ctx context.Context, lang, paymentID string) (liveVie
 }
 
 func (h *Handler) chosen(ctx context.Context, lang string, p payment.Payment) (*chosen, error) {
-	c := &chosen{Payment: p, Lang: lang, Ways: ways(p)}
+	c := &chosen{Payment: p, Lang: lang, Ways: ways(p), Cards: cardWays(p)}
 	m, err := h.Core.Merchant(ctx, p.MerchantID)
 	if err != nil {
 		return nil, err
@@ -200,6 +203,9 @@ func (h *Handler) chosen(ctx context.Context, lang string, p payment.Payment) (*
 		c.Entries = append(c.Entries, newEntry(e))
 	}
 	if err := h.notices(ctx, c); err != nil {
+		return nil, err
+	}
+	if c.Tries, err = h.Core.PaymentAttempts(ctx, p.ID); err != nil {
 		return nil, err
 	}
 	c.IPNs = h.arrived(profile.PublicID, p.Reference)
@@ -247,8 +253,9 @@ func newEntry(e ledger.Entry) entry {
 // accountName is the text that explains an account.
 func accountName(a ledger.Account) string {
 	kind, rest, _ := strings.Cut(string(a), ":")
-	if kind == "bank" {
-		return "bank"
+	switch kind {
+	case "bank", "acquirer", "terminal", "cash":
+		return kind
 	}
 	return rest[strings.LastIndex(rest, ":")+1:]
 }

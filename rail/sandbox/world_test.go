@@ -29,8 +29,11 @@ import (
 	"github.com/thungan/thungan/notify"
 	"github.com/thungan/thungan/outbox"
 	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/rail/acquiring"
 	"github.com/thungan/thungan/rail/bankfeed"
+	"github.com/thungan/thungan/rail/card"
 	"github.com/thungan/thungan/rail/sandbox"
+	"github.com/thungan/thungan/rail/sandbox/acquirer"
 	"github.com/thungan/thungan/store"
 	"github.com/thungan/thungan/web"
 )
@@ -49,6 +52,9 @@ type world struct {
 	info   sandbox.Info
 	server *httptest.Server
 	mux    *http.ServeMux
+	// gateway is mux, or what a test has put around it.
+	gateway *outside
+	sold    int
 
 	mu        sync.Mutex
 	saved     time.Duration
@@ -77,7 +83,8 @@ func silent() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil
 func newWorld(t testing.TB, s *store.Store) *world {
 	t.Helper()
 	w := &world{t: t, clock: clock.NewSandbox(0), mux: http.NewServeMux()}
-	w.server = httptest.NewServer(w.mux)
+	w.gateway = &outside{inner: w.mux}
+	w.server = httptest.NewServer(w.gateway)
 	t.Cleanup(w.server.Close)
 	base := w.server.URL
 	var ids *id.Source
@@ -87,13 +94,17 @@ func newWorld(t testing.TB, s *store.Store) *world {
 	if w.info, err = sandbox.Seed(t.Context(), w.core, base); err != nil {
 		t.Fatal(err)
 	}
+	cards := acquiring.New(acquiring.Config{
+		Core: w.core, Clock: w.clock, Log: silent(), Connectors: []card.Connector{acquirer.Connector{}}, PublicURL: base,
+		HTTP: acquiring.NewDoer(guard.Options{AllowLoopback: true}),
+	})
 	intake := bankfeed.New(bankfeed.Config{Core: w.core, Clock: w.clock, Log: silent()})
-	pages, err := checkout.New(checkout.Config{Core: w.core, Clock: w.clock, Log: silent()})
+	pages, err := checkout.New(checkout.Config{Core: w.core, Clock: w.clock, Log: silent(), Cards: cards})
 	if err != nil {
 		t.Fatal(err)
 	}
 	demo, err := sandbox.New(sandbox.Config{
-		Core: w.core, Clock: w.clock, Gateway: w.mux, Feeds: intake, SaveOffset: w.save, Info: w.info, Log: silent(),
+		Core: w.core, Clock: w.clock, Gateway: w.gateway, Feeds: intake, SaveOffset: w.save, Info: w.info, Log: silent(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -102,30 +113,71 @@ func newWorld(t testing.TB, s *store.Store) *world {
 	w.mux.Handle("/admin/v1/", admin.New(admin.Config{Core: w.core, Clock: w.clock, Log: silent()}))
 	w.mux.Handle(bankfeed.Prefix, intake)
 	w.mux.Handle("/assets/", web.Assets())
+	w.mux.Handle(acquiring.Prefix, cards)
+	w.acquirer()
 	pages.Register(w.mux)
 	demo.Register(w.mux)
-	w.deliver(s, ids)
+	w.deliver(s, ids, cards)
 	return w
 }
 
-// deliver runs what sends the notifications, until the test ends.
-func (w *world) deliver(s *store.Store, ids *id.Source) {
+// acquirer runs the imitation of an acquirer, until the test ends.
+func (w *world) acquirer() {
+	w.t.Helper()
 	client := guard.New(guard.Options{AllowLoopback: true})
-	sender := &notify.Sender{Core: w.core, Client: client, Clock: w.clock, IDs: ids, Log: silent()}
-	runner := outbox.New(outbox.Config{
-		Store: s, Clock: w.clock, Node: ids.New(), Handlers: map[string]outbox.Handler{core.KindNotice: sender}, Wake: w.core.Wake(), Log: silent(),
+	bank, err := acquirer.New(acquirer.Config{
+		BaseURL: w.server.URL, Merchants: map[string]string{w.info.Acquirer.Merchant: w.info.Acquirer.Secret}, Clock: w.clock, Client: client, Log: silent(),
 	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.mux.Handle(acquirer.Path, bank)
+	w.until(bank.Run, client.CloseIdle)
+}
+
+// until runs work until the test ends, then does what is to follow.
+func (w *world) until(work func(context.Context), then func()) {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runner.Run(ctx)
+		work(ctx)
 	}()
 	w.t.Cleanup(func() {
 		stop()
 		<-done
-		client.CloseIdle()
+		then()
 	})
+}
+
+// deliver runs what sends the notifications and asks the acquirer, until the
+// test ends.
+func (w *world) deliver(s *store.Store, ids *id.Source, cards *acquiring.Service) {
+	client := guard.New(guard.Options{AllowLoopback: true})
+	sender := &notify.Sender{Core: w.core, Client: client, Clock: w.clock, IDs: ids, Log: silent()}
+	handlers := cards.Handlers()
+	handlers[core.KindNotice] = sender
+	runner := outbox.New(outbox.Config{Store: s, Clock: w.clock, Node: ids.New(), Handlers: handlers, Wake: w.core.Wake(), Log: silent()})
+	w.until(runner.Run, client.CloseIdle)
+}
+
+// outside is a handler that can be changed while it serves.
+type outside struct {
+	mu    sync.Mutex
+	inner http.Handler
+}
+
+func (o *outside) set(h http.Handler) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.inner = h
+}
+
+func (o *outside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o.mu.Lock()
+	h := o.inner
+	o.mu.Unlock()
+	h.ServeHTTP(w, r)
 }
 
 func (w *world) save(offset time.Duration) error {

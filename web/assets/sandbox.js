@@ -45,7 +45,7 @@
     box.innerHTML = html;
     return box.innerHTML;
   }
-  let shown = live.innerHTML;
+  let shown = live?.innerHTML;
 
   const state = () => live.querySelector("[data-say]")?.dataset.say || "";
 
@@ -106,6 +106,7 @@
     button.hidden = false;
     button.addEventListener("click", () => copy(button));
   }
+  if (!live) return; // the other pages only have values to copy
   live.addEventListener("submit", (event) => {
     if (!event.target.matches("[data-quiet]") || !event.submitter) return;
     event.preventDefault();

@@ -228,7 +228,7 @@ func report(w word) card.Report {
 		Code: w.Code, Text: w.Text,
 	}
 	if w.RefundID != "" {
-		r.Reference, r.ExternalID = w.RefundID, ""
+		r.OfRefund, r.Reference, r.ExternalID = true, w.RefundID, ""
 		if w.Outcome == card.Failed && w.Code == CodeNoBalance {
 			r.Reason = payment.CodeInsufficient
 		}
