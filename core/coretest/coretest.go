@@ -66,6 +66,7 @@ type settings struct {
 	clock    clock.Clock
 	dialects []dialect.Dialect
 	dialect  string
+	url      string
 	log      *slog.Logger
 	observe  func(verb string, outcome payment.Code, took time.Duration)
 }
@@ -79,6 +80,10 @@ func WithDialect(d dialect.Dialect) Option {
 	return func(s *settings) { s.dialects, s.dialect = append(s.dialects, d), d.Name() }
 }
 
+// WithPublicURL makes payers reach the gateway at an address other than
+// PublicURL.
+func WithPublicURL(url string) Option { return func(s *settings) { s.url = url } }
+
 // WithLog makes the gateway log to l instead of nowhere.
 func WithLog(l *slog.Logger) Option { return func(s *settings) { s.log = l } }
 
@@ -90,7 +95,7 @@ func WithObserve(fn func(verb string, outcome payment.Code, took time.Duration))
 // New makes an Env over a migrated store, such as storetest.Open gives.
 func New(t testing.TB, s *store.Store, opts ...Option) *Env {
 	t.Helper()
-	set := settings{clock: clock.NewManual(Start), dialects: []dialect.Dialect{Dialect{}}, dialect: Name, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	set := settings{clock: clock.NewManual(Start), dialects: []dialect.Dialect{Dialect{}}, dialect: Name, url: PublicURL, log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	for _, o := range opts {
 		o(&set)
 	}
@@ -104,7 +109,7 @@ func New(t testing.TB, s *store.Store, opts ...Option) *Env {
 	}
 	e := &Env{T: t, Store: s, Clock: set.clock, IDs: id.NewSource(rand.Reader, set.clock), Vault: ring}
 	e.Core = core.New(core.Config{
-		Store: s, Clock: e.Clock, IDs: e.IDs, Vault: ring, Dialects: set.dialects, PublicURL: PublicURL, Log: set.log, Observe: set.observe,
+		Store: s, Clock: e.Clock, IDs: e.IDs, Vault: ring, Dialects: set.dialects, PublicURL: set.url, Log: set.log, Observe: set.observe,
 		RefundWait: 20 * time.Millisecond, // no worker makes refunds here
 	})
 	e.Memo = e.Enrol(set.dialect, core.NewMerchant{Name: "Quán Phở Memo"}, payment.ReceivingAccount{

@@ -24,6 +24,7 @@ import (
 	"github.com/thungan/thungan/dialect/paykit"
 	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/rail/acquiring"
 	"github.com/thungan/thungan/rail/vietqr"
 	"github.com/thungan/thungan/store"
 	"github.com/thungan/thungan/web"
@@ -32,8 +33,9 @@ import (
 // shop is a gateway in this process, on either database, and a merchant's web shop that uses it by Paykit's API.
 type shop struct {
 	*coretest.Env
-	url  string
-	sold int
+	url   string
+	sold  int
+	cards *acquiring.Service
 }
 
 // in makes a part of the test the one that fails. Parts of one shop run one after another.
@@ -47,13 +49,20 @@ const backPath = "/shop/back"
 
 func newShop(t *testing.T, db *store.Store) *shop {
 	t.Helper()
-	env := coretest.New(t, db, coretest.WithDialect(paykit.Dialect{}))
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(func() {
+		server.CloseClientConnections() // live statuses last as long as their readers
+		server.Close()
+	})
+	env := coretest.New(t, db, coretest.WithDialect(paykit.Dialect{}), coretest.WithPublicURL(server.URL))
+	s := &shop{Env: env, url: server.URL}
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	pages, err := checkout.New(checkout.Config{Core: env.Core, Clock: env.Clock, Log: quiet})
+	s.takeCards(t, mux, quiet)
+	pages, err := checkout.New(checkout.Config{Core: env.Core, Clock: env.Clock, Log: quiet, Cards: s.cards})
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
 	pages.Register(mux)
 	mux.Handle("/assets/", web.Assets())
 	mux.Handle("/v2/", paykit.New(paykit.Config{Core: env.Core, Clock: env.Clock, Log: quiet}))
@@ -61,12 +70,7 @@ func newShop(t *testing.T, db *store.Store) *shop {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprint(w, `<!doctype html><html lang="vi"><link rel="icon" href="data:,"><title>Quán</title><p>Về tới quán</p>`)
 	})
-	server := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		server.CloseClientConnections() // live statuses last as long as their readers
-		server.Close()
-	})
-	return &shop{Env: env, url: server.URL}
+	return s
 }
 
 // sale is one order in the shop with its payment.
@@ -93,8 +97,7 @@ func (s *shop) sellBy(p coretest.Party, amount money.VND, language string) *sale
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	// The gateway of a test does not know the address of its server.
-	return &sale{shop: s, offer: o, payment: found, page: s.url + strings.TrimPrefix(o.CheckoutURL, coretest.PublicURL)}
+	return &sale{shop: s, offer: o, payment: found, page: o.CheckoutURL}
 }
 
 // pays transfers money as the payer of a sale.

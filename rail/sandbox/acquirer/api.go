@@ -42,7 +42,7 @@ var problems = map[string]problem{
 
 // read reads a call into message, and answers itself when it cannot.
 func (a *Acquirer) read(w http.ResponseWriter, r *http.Request, name string, message any) bool {
-	httpx.NoteRoute(r.Context(), "sandbox acquirer: "+name)
+	httpx.NoteRoute(r.Context(), "sandbox: "+r.Pattern)
 	body, err := httpx.ReadBody(w, r, maxBody)
 	if err == nil {
 		err = unseal(func(merchant string) string { return a.merchants[merchant] }, name, body, message)

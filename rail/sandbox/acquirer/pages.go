@@ -132,7 +132,7 @@ func step(o order) string {
 
 // find looks up the order of the address, and answers itself when there is none.
 func (a *Acquirer) find(w http.ResponseWriter, r *http.Request) (order, bool) {
-	httpx.NoteRoute(r.Context(), "sandbox acquirer: "+r.Pattern)
+	httpx.NoteRoute(r.Context(), "sandbox: "+r.Pattern)
 	o, ok := a.book.look(byToken(r.PathValue("token")), a.clock.Now())
 	if !ok {
 		a.message(w, r, http.StatusNotFound, "gone")
