@@ -467,3 +467,79 @@ func nobodyReached(s *shop, v *visitor) {
 	v.click(method(payment.BankTransfer))
 	v.showsCode(sale.code())
 }
+
+// cardLooks are the pages of those who pay by card or wallet, the acquirer's too.
+func cardLooks(s *shop, v *visitor) (all []look) {
+	bank := func(name string) { all = append(all, look{name: name, address: v.here() + "?", message: true}) }
+	page := func(name string, sale *sale) { all = append(all, look{name: name, address: sale.page + "&hold=1"}) }
+	// An order for each of the acquirer's pages, so that all stand still.
+	at := func(m payment.Method, steps ...func()) *sale {
+		sale := s.sellFor(1_250_000, "vi", everyWay...)
+		v.open(sale.page)
+		v.click(method(m))
+		if m == payment.MoMo || m == payment.ZaloPay || m == payment.VNPayQR {
+			v.click(goOn)
+		}
+		v.atBank()
+		for _, step := range steps {
+			step()
+		}
+		return sale
+	}
+	filled := func(number, date, csc string) func() { return func() { v.card(number, date, csc); v.seen("#otp") } }
+	napasCard := func(date string) func() { return filled(napas, date, "") }
+	otp := func() {
+		v.password("otp")
+		v.until(`location.pathname.startsWith("/merchant/") && document.readyState === "complete"`)
+	}
+
+	page("choose", s.sellFor(1_250_000, "vi", everyWay...))
+	at(payment.DomesticCard)
+	bank("bank-card-domestic")
+	waiting := at(payment.InternationalCard)
+	bank("bank-card-international")
+	page("waiting", waiting)
+	at(payment.DomesticCard, napasCard("03/07"))
+	bank("bank-otp")
+	at(payment.InternationalCard, filled(visa, "01/39", "100"))
+	bank("bank-secure")
+	wallet := at(payment.MoMo)
+	bank("bank-wallet")
+	page("wallet", wallet)
+	at(payment.VNPayQR)
+	all = append(all, look{name: "bank-away", address: v.here() + "/away?", message: true})
+	var closed string
+	declined := at(payment.DomesticCard, func() { closed = v.here() }, napasCard("05/39"), otp)
+	all = append(all, look{name: "bank-declined", address: closed + "?", message: true})
+	page("choose-declined", declined)
+	approved := at(payment.DomesticCard, func() { closed = v.here() }, napasCard("03/07"), otp)
+	all = append(all, look{name: "bank-approved", address: closed + "?", message: true})
+	page("approved-card", approved)
+	unknown := at(payment.DomesticCard, napasCard("05/37"), otp)
+	page("waiting-unknown", unknown)
+	left := at(payment.DomesticCard)
+	v.open(left.page)
+	v.click(leaveButton)
+	v.reads(web.Text("vi", "checkout.choose.title"))
+	page("choose-left", left)
+	denied := at(payment.DomesticCard, napasCard("05/39"), otp)
+	for range 2 {
+		v.chooses(payment.DomesticCard)
+		napasCard("05/39")()
+		otp()
+	}
+	page("denied", denied)
+	refused := s.sellFor(1_250_201, "vi", everyWay...)
+	v.open(refused.page)
+	v.click(method(payment.DomesticCard))
+	v.reads(web.Text("vi", "checkout.unready.title"))
+	all = append(all, look{name: "unready", address: refused.page + "&step=unready&hold=1"})
+	return all
+}
+
+// here is the address without its query.
+func (v *visitor) here() string {
+	u := v.location()
+	u.RawQuery, u.Fragment = "", ""
+	return u.String()
+}

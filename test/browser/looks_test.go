@@ -34,6 +34,7 @@ func TestLooks(t *testing.T) {
 		s := newShop(t, storetest.Open(t, storetest.URL(t, "sqlite")))
 		looks := paymentLooks(s)
 		v := visit(t, chrome.Options{Phone: true})
+		looks = append(looks, cardLooks(s, v)...)
 		for _, l := range looks {
 			t.Run(l.name, func(t *testing.T) { v.in(t).looksAt(l) })
 		}
@@ -116,10 +117,20 @@ func startLooks(s *sandbox, v *visitor) []look {
 	v.seen("#step-4 .paid, #step-4 details")
 	paid := v.location().Query().Get("payment")
 	reference := ask[string](v, `new URL(document.querySelector("#step-2 a[href*='/merchant/']").href).pathname.split("/").pop()`)
+	v.open(s.BaseURL + "/?lang=vi")
+	ask[bool](v, `(document.querySelector("#method").value = "card", true)`)
+	v.click(createButton)
+	v.click("#card-declined")
+	v.seen("#step-4 .failed")
+	v.click("#card-approved")
+	v.seen("#step-4 .paid, #step-4 details")
+	byCard := v.location().Query().Get("payment")
 	return []look{
 		{name: "start", address: s.BaseURL + "/?"},
 		{name: "start-waiting", address: s.BaseURL + "/?payment=" + waiting},
 		{name: "start-paid", address: s.BaseURL + "/?payment=" + paid},
+		{name: "start-card", address: s.BaseURL + "/?payment=" + byCard},
+		{name: "cards", address: s.BaseURL + "/sandbox/cards?"},
 		{name: "return", address: s.BaseURL + "/sandbox/return?mid=" + k.mid + "&payment_id=" + reference + "&result=APPROVED", message: true},
 	}
 }
