@@ -121,10 +121,11 @@ func method(m payment.Method) string {
 	return fmt.Sprintf(`button[name="method"][value=%q]`, string(m))
 }
 
-// types writes into a field as a person does.
+// types writes into a field as a person does, over what is there.
 func (v *visitor) types(selector, text string) {
 	v.Helper()
 	v.click(selector)
+	ask[bool](v, fmt.Sprintf(`(document.querySelector(%q).select(), true)`, selector))
 	v.do(chromedp.KeyEvent(text))
 }
 

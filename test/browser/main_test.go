@@ -46,6 +46,8 @@ func buildAndRun(m *testing.M) int {
 // sandbox is a running `thungan dev`.
 type sandbox struct {
 	testing.TB
+	data    string // its folder
+	log     string // the file that it writes to
 	BaseURL string `json:"base_url"`
 	Paykit  struct {
 		BaseURL   string `json:"base_url"`
@@ -60,9 +62,13 @@ type sandbox struct {
 func startSandbox(t testing.TB) *sandbox {
 	t.Helper()
 	data := t.TempDir()
-	var out bytes.Buffer
+	out, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = out.Close() })
 	process := exec.Command(program, "dev", "--listen", "127.0.0.1:0", "--data", data)
-	process.Stdout, process.Stderr = &out, &out
+	process.Stdout, process.Stderr = out, out
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -75,15 +81,15 @@ func startSandbox(t testing.TB) *sandbox {
 		select {
 		case err := <-ended:
 			if err != nil || t.Failed() {
-				t.Errorf("thungan dev ended with %v and wrote:\n%s", err, out.String())
+				t.Errorf("thungan dev ended with %v and wrote:\n%s", err, read(t, out.Name()))
 			}
 		case <-time.After(patience):
 			_ = process.Process.Kill()
 			<-ended
-			t.Errorf("thungan dev did not stop; it wrote:\n%s", out.String())
+			t.Errorf("thungan dev did not stop; it wrote:\n%s", read(t, out.Name()))
 		}
 	})
-	s := &sandbox{TB: t}
+	s := &sandbox{TB: t, data: data, log: out.Name()}
 	deadline, look := time.After(patience), time.NewTicker(blink)
 	defer look.Stop()
 	for {
@@ -102,6 +108,15 @@ func startSandbox(t testing.TB) *sandbox {
 			t.Fatal("thungan dev is not ready")
 		}
 	}
+}
+
+func read(t testing.TB, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Error(err)
+	}
+	return text
 }
 
 // post sends JSON and reads a JSON answer; the status must be 200.

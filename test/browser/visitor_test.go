@@ -40,6 +40,7 @@ type visitor struct {
 	faults   []string
 	received map[network.RequestID]float64 // bytes on the wire, headers included
 	status   int64                         // of the last document
+	asked    []string                      // every address
 	messages int                           // of live statuses
 }
 
@@ -131,6 +132,7 @@ func (v *visitor) note(event any) {
 	case *runtime.EventExceptionThrown:
 		v.faults = append(v.faults, fmt.Sprintf("exception: %s %v", ev.ExceptionDetails.Text, texts([]*runtime.RemoteObject{ev.ExceptionDetails.Exception})))
 	case *network.EventRequestWillBeSent:
+		v.asked = append(v.asked, ev.Request.URL)
 		if !local(ev.Request.URL) {
 			v.faults = append(v.faults, "the page asks another machine: "+ev.Request.URL)
 		}
@@ -179,6 +181,13 @@ func (v *visitor) take() []string {
 	all := v.faults
 	v.faults = nil
 	return all
+}
+
+// addresses are all that the tab has asked for.
+func (v *visitor) addresses() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Clone(v.asked)
 }
 
 // weight is the bytes received since the last call.
