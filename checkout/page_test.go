@@ -258,7 +258,7 @@ func TestEveryReasonHasWords(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ kind, code, want string }{
-		{"vnpay", "51", "funds"}, {"vnpay", "24/02", "canceled"}, {"vnpay", "??", "declined"}, {"nobody", "51", "declined"}, {"mpgs", "", "declined"},
+		{"vnpay", "51", "funds"}, {"vnpay", "24/02", "canceled"}, {"zalopay", "2/-63", "funds"}, {"vnpay", "??", "declined"}, {"nobody", "51", "declined"}, {"mpgs", "", "declined"},
 	} {
 		a := payment.Attempt{Kind: c.kind, Code: c.code, Handoff: payment.Handoff{URL: "https://x.example/"}}
 		if got := reasonOf(a); got != c.want {

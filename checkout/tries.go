@@ -141,9 +141,11 @@ func reasonOf(a payment.Attempt) string {
 	if !a.Sent() {
 		return "unready"
 	}
-	code, _, _ := strings.Cut(a.Code, "/")
-	if reason := reasons[a.Kind][code]; reason != "" {
-		return reason
+	// Some acquirers tell a status and a reason; the connectors join them.
+	for code := range strings.SplitSeq(a.Code, "/") {
+		if reason := reasons[a.Kind][code]; reason != "" {
+			return reason
+		}
 	}
 	return "declined"
 }
@@ -169,7 +171,12 @@ var reasons = map[string]map[string]string{
 		"4100": "authentication",
 	},
 	"mpgs": {
-		"INSUFFICIENT_FUNDS": "funds", "EXPIRED_CARD": "expired", "TIMED_OUT": "unreachable", "ACQUIRER_SYSTEM_ERROR": "unreachable",
-		"AUTHENTICATION_FAILED": "authentication", "INVALID_CSC": "data", "CANCELLED": "canceled",
+		"INSUFFICIENT_FUNDS": "funds", "EXPIRED_CARD": "expired", "TIMED_OUT": "unreachable", "ACQUIRER_SYSTEM_ERROR": "unreachable", "ABORTED": "canceled",
+		"CANCELLED": "canceled", "AUTHENTICATION_FAILED": "authentication", "NOT_ENROLLED_3D_SECURE": "authentication", "DECLINED_INVALID_PIN": "authentication",
+		"INVALID_CSC": "data", "DECLINED_CSC": "data", "DECLINED_AVS_CSC": "data",
+	},
+	"zalopay": {
+		"-43": "unreachable", "-54": "time", "-63": "funds", "-217": "unreachable", "-322": "time", "-329": "canceled", "-1330": "limit", "-1331": "limit",
+		"-1332": "limit", "-1333": "limit", "-1340": "limit", "-1341": "limit", "-1342": "limit", "-1343": "limit",
 	},
 }
