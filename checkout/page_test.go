@@ -209,10 +209,12 @@ func TestFaces(t *testing.T) {
 		"away-script": {has: []string{`<script src="https://mpgs.example/static/checkout/checkout.min.js" defer>`, `data-session="SESSION0001"`, "cần JavaScript"}, not: []string{"http-equiv", live}},
 		"wallet": {has: []string{"Thanh toán bằng Ví MoMo", "<figure", `href="momo://pay?x=1&amp;y=2"`, `href="https://wallet.example/pay/x"`, "/leave?lang=vi", live, reload},
 			not: []string{"handoff.", "step=cancel"}},
-		"bank":         {has: []string{"Đang chờ ngân hàng của bạn", "step=away", "/leave?lang=vi", live, reload}, not: []string{"step=cancel", "handoff."}},
-		"bank-unknown": {has: []string{"vẫn đang hỏi", "đừng trả lần nữa", live, reload}, not: []string{"/leave", `id="go"`, "http-equiv=\"refresh\" content=\"0"}},
-		"denied-tries": {has: []string{"Thanh toán bị từ chối", "Bạn đã thử 3 lần", "đã từ chối giao dịch", leave, back}},
-		"voided":       {has: []string{"Thanh toán đã được hủy và hoàn tiền", back}, not: []string{leave, "Chúng tôi đã nhận"}},
+		"wallet-long":     {has: []string{`href="https://wallet.example/pay/x"`}, not: []string{"<figure"}},
+		"denied-operator": {has: []string{"Giao dịch không được chấp nhận"}, not: []string{"Bạn đã thử"}},
+		"bank":            {has: []string{"Đang chờ ngân hàng của bạn", "step=away", "/leave?lang=vi", live, reload}, not: []string{"step=cancel", "handoff."}},
+		"bank-unknown":    {has: []string{"vẫn đang hỏi", "đừng trả lần nữa", live, reload}, not: []string{"/leave", `id="go"`, "http-equiv=\"refresh\" content=\"0"}},
+		"denied-tries":    {has: []string{"Thanh toán bị từ chối", "Bạn đã thử 3 lần", "đã từ chối giao dịch", leave, back}},
+		"voided":          {has: []string{"Thanh toán đã được hủy và hoàn tiền", back}, not: []string{leave, "Chúng tôi đã nhận"}},
 	} {
 		i := slices.IndexFunc(faces(), func(f face) bool { return f.name == name })
 		if i < 0 {

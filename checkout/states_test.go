@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -109,6 +110,12 @@ func cardFaces() (all []face) {
 	add("away-script", Away, stepAway, payment.Processing, script)
 	add("wallet", Wallet, "", payment.Processing, wallet)
 	add("wallet-away", Wallet, stepAway, payment.Processing, wallet)
+	long := wallet
+	long.Handoff.QR = strings.Repeat("x", 5000)
+	add("wallet-long", Wallet, "", payment.Processing, long)
+	add("denied-operator", Denied, "", payment.Denied, left)
+	add("approved-card", Approved, "", payment.Approved, failed("05"), payment.Attempt{State: payment.AttemptDone})
+	add("expired-unknown", Expired, "", payment.Expired, payment.Attempt{State: payment.AttemptUnknown})
 	add("bank", Processing, "", payment.Processing, failed("05"), sent)
 	add("bank-unknown", Processing, stepAway, payment.Processing, payment.Attempt{State: payment.AttemptUnknown})
 	add("bank-left", Processing, "", payment.Processing, left)

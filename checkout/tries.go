@@ -1,7 +1,6 @@
 package checkout
 
 import (
-	"fmt"
 	"html/template"
 	"net/url"
 	"regexp"
@@ -78,23 +77,22 @@ type Handoff struct {
 	Fields  map[string]string
 	Script  string
 	Session string
-	QR      template.HTML
-	App     template.URL // opens the acquirer's app; "" for none
+	QR      template.HTML // "" when there is none that can be drawn
+	App     template.URL  // opens the acquirer's app; "" for none
 }
 
-func newHandoff(v View, a payment.Attempt) (*Handoff, error) {
+func newHandoff(v View, a payment.Attempt) *Handoff {
 	h := &Handoff{URL: a.Handoff.URL, Fields: a.Handoff.Fields, Script: a.Handoff.Script, Session: a.Handoff.Session, App: appLink(a.Handoff.App)}
 	if !web.Linkable(h.URL) {
 		h.URL = ""
 	}
 	if v.Screen == Wallet {
 		svg, err := vietqr.SVG(a.Handoff.QR, vietqr.SVGOptions{Title: web.Text(v.Lang, "checkout.wallet.alt", web.Dong(v.Lang, a.Amount), web.Text(v.Lang, "checkout.method."+string(a.Method)))})
-		if err != nil {
-			return nil, fmt.Errorf("checkout: draw the acquirer's QR code: %w", err)
+		if err == nil { // else it is too long for a code, and the link is left
+			h.QR = template.HTML(svg) // our own drawing; it escapes the title
 		}
-		h.QR = template.HTML(svg) // our own drawing; it escapes the title
 	}
-	return h, nil
+	return h
 }
 
 // refresh sends the browser on, when a plain address is all that it takes.

@@ -160,10 +160,7 @@ func newView(page core.Page, wish Wish, late money.VND, tries Tries, now time.Ti
 	case Choose, Unready:
 		v.Choices = choices(p)
 	case Away, Wallet:
-		var err error
-		if v.Handoff, err = newHandoff(v, *live); err != nil {
-			return View{}, err
-		}
+		v.Handoff = newHandoff(v, *live)
 	}
 	v.head()
 	return v, nil

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 
 	"github.com/thungan/thungan/checkout"
@@ -34,6 +35,15 @@ func (h *handing) Start(ctx context.Context, paymentID string, m payment.Method,
 		a, err = h.core.AttemptCreated(ctx, a.ID, h.handoff, "")
 	}
 	return a.Handoff, err
+}
+
+func pathOf(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Path
 }
 
 // An acquirer on another origin is reached by a plain address, by a form, and by its own script, each under the page's
@@ -102,6 +112,7 @@ func TestHandoff(t *testing.T) {
 			v.reads("arrived by address 1+1")
 			v.lacks("key=") // the other origin is not told the address of the page
 			v.back()
+			v.arrives(pathOf(t, sale.page))
 			v.learns(web.Text("vi", "checkout.waiting.bank"))
 			v.click(leaveButton)
 			v.click(method(payment.BankTransfer))

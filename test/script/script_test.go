@@ -132,8 +132,9 @@ func readSandbox(ts *testscript.TestScript, file string) sandbox {
 
 // contract is what other programs read from sandbox.json.
 var contract = map[string][]string{
-	"":       {"admin_token", "base_url", "paykit"},
-	"paykit": {"api_key", "base_url", "ipn_secret_key", "merchant_id", "mid", "platform", "secret_key"},
+	"":         {"acquirer", "admin_token", "base_url", "paykit"},
+	"acquirer": {"base_url", "merchant", "secret"},
+	"paykit":   {"api_key", "base_url", "ipn_secret_key", "merchant_id", "mid", "platform", "secret_key"},
 	"paykit.platform": {"ipn_secret_key", "merchant_api_key", "merchant_id", "merchant_secret_key", "mid", "platform_api_key",
 		"platform_id", "platform_secret_key"},
 }
