@@ -38,6 +38,9 @@ func (c checkCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return cannotOpen(err)
 	}
+	if ok, err := s.Migrated(ctx); err != nil || !ok {
+		return errors.Join(errors.New("the database is not of this program's version: bring it up to date with 'thungan migrate'"), err, s.Close())
+	}
 	report, err := auditor.Audit(ctx, s, auditor.Options{Lang: c.Lang, Now: time.Now(), Most: c.Most, Tells: progress()})
 	if err := errors.Join(err, s.Close()); err != nil {
 		return err
