@@ -18,7 +18,7 @@ var arrows = []string{
 func quoted(texts []string) string { return "'" + strings.Join(texts, "', '") + "'" }
 
 // Money that is held for somebody; the rest of the accounts say whose it is.
-const holdings = `(p.account LIKE 'bank:%' OR p.account LIKE 'acquirer:%' OR p.account LIKE 'terminal:%' OR p.account LIKE 'cash:%')`
+const holdings = `(p.account LIKE 'bank:%' OR p.account LIKE 'acquirer:%' OR p.account LIKE 'terminal:%' OR p.account LIKE 'cash:%' OR p.account LIKE 'partner:%')`
 
 // balanceOf compares what stands on an account of each merchant with what the
 // rows say; owed selects merchant_id and amount.

@@ -33,6 +33,9 @@ func Terminal(terminalID string) Account { return Account("terminal:" + terminal
 // Cash is money that was collected in notes.
 func Cash(merchantID string) Account { return Account("cash:" + merchantID) }
 
+// Partner is money that a partner has collected and said so.
+func Partner(merchantID string) Account { return Account("partner:" + merchantID) }
+
 // Refunding is money of approved payments that is on its way back.
 func Refunding(merchantID string) Account { return Account("merchant:" + merchantID + ":refunding") }
 

@@ -47,6 +47,7 @@ const (
 	ChannelAcquirer Channel = "acquirer" // captured by an acquirer, who owes it to the merchant
 	ChannelTerminal Channel = "terminal" // approved at a card terminal; its acquirer owes it to the merchant
 	ChannelCash     Channel = "cash"     // collected in notes
+	ChannelPartner  Channel = "partner"  // collected by a partner, who said so
 )
 
 // Credit is money that came in as somebody told it: a movement on a bank

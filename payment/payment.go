@@ -39,6 +39,7 @@ const (
 	ZaloPay           Method = "zalopay"      // the ZaloPay wallet
 	VNPayQR           Method = "vnpay_qr"     // a VNPAYQR code, paid from a banking app
 	COD               Method = "cod"          // cash on delivery
+	AtPartner         Method = "at_partner"   // to a partner, in whatever way
 )
 
 // Payment is one amount that a payer is asked for, by one merchant, under that
