@@ -10,6 +10,7 @@ package dialect
 import (
 	"time"
 
+	"github.com/thungan/thungan/booking"
 	"github.com/thungan/thungan/payment"
 )
 
@@ -55,9 +56,39 @@ type Notice struct {
 	Profile   payment.Profile // of the merchant, or of the platform that acted for it
 	PublicID  string          // of the merchant itself, in this dialect
 	Secret    string          // Profile.NotifySecret, opened, or see Signing; "" when none is set
+	Key       string          // of a Booker: the newest API key of whoever is told, "" when none is kept
+	Order     *booking.Order  // of a Booker: what the payment is for, as it is now; nil when it is for nothing
 	URL       string
 	RequestID string // unique per attempt
 	At        time.Time
+}
+
+// Booker is what a dialect can be besides: one whose payments are for orders of
+// package booking. Its references are the orders', and its notices are signed
+// over the API key, which is kept sealed for that. There is one at most.
+type Booker interface {
+	// BookingNotice forms and signs the request that tells of a change which
+	// is no event of a payment.
+	BookingNotice(n BookingNotice) (Request, error)
+}
+
+// BookingNotice is a change of a booking or of an order, as the change left it.
+type BookingNotice struct {
+	Changed   BookingChange
+	Profile   payment.Profile
+	PublicID  string
+	Secret    string
+	Key       string
+	URL       string
+	RequestID string // unique per attempt
+	At        time.Time
+}
+
+// BookingChange is a booking or an order that changed; the other one is nil.
+type BookingChange struct {
+	Booking *booking.Booking
+	Order   *booking.Order
+	Payment *payment.Payment // the order's current one, nil when it has none
 }
 
 // Request is an HTTP POST to form.

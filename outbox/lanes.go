@@ -69,7 +69,7 @@ type lane struct {
 	failures int // in a row
 	queue    []*store.Item
 	running  int
-	paying   map[string]bool // payments with an attempt under way: their notices keep order
+	paying   map[string]bool // subjects with an attempt under way: their notices keep order
 	listed   bool            // is in lanes.turn
 
 	took   time.Duration // by the last attempt
@@ -164,7 +164,7 @@ func (ls *lanes) take(l *lane, now time.Time) *store.Item {
 		return nil
 	}
 	for n, item := range l.queue {
-		if l.paying[item.PaymentID] {
+		if l.paying[item.Subject()] {
 			continue
 		}
 		l.queue = drop(l.queue, n)
@@ -172,7 +172,7 @@ func (ls *lanes) take(l *lane, now time.Time) *store.Item {
 		if l.running == 0 {
 			l.heard = now
 		}
-		l.paying[item.PaymentID] = true
+		l.paying[item.Subject()] = true
 		l.running++
 		ls.running[l.health]++
 		return item
@@ -200,7 +200,7 @@ const (
 // left takes back a worker with the news that it brings, and how long it took.
 func (ls *lanes) left(i *store.Item, n news, took time.Duration, now time.Time) {
 	l := ls.by[i.Lane]
-	delete(l.paying, i.PaymentID)
+	delete(l.paying, i.Subject())
 	l.running--
 	ls.running[l.health]--
 	if n != nothing {
