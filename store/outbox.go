@@ -43,6 +43,10 @@ type Item struct {
 	LastError  string
 }
 
+// Subject is what the item's order is kept for: its payment, or itself when it
+// concerns none.
+func (i Item) Subject() string { return cmp.Or(i.PaymentID, i.ID) }
+
 // Attempt is one try at an item.
 type Attempt struct {
 	Number    int64

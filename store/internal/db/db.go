@@ -60,6 +60,33 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditLogStmt, err = db.PrepareContext(ctx, auditLog); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditLog: %w", err)
 	}
+	if q.bookingStmt, err = db.PrepareContext(ctx, booking); err != nil {
+		return nil, fmt.Errorf("error preparing query Booking: %w", err)
+	}
+	if q.bookingEventStmt, err = db.PrepareContext(ctx, bookingEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query BookingEvent: %w", err)
+	}
+	if q.bookingForUpdateStmt, err = db.PrepareContext(ctx, bookingForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query BookingForUpdate: %w", err)
+	}
+	if q.bookingMethodsStmt, err = db.PrepareContext(ctx, bookingMethods); err != nil {
+		return nil, fmt.Errorf("error preparing query BookingMethods: %w", err)
+	}
+	if q.bookingOrderStmt, err = db.PrepareContext(ctx, bookingOrder); err != nil {
+		return nil, fmt.Errorf("error preparing query BookingOrder: %w", err)
+	}
+	if q.bookingOrderByCodeStmt, err = db.PrepareContext(ctx, bookingOrderByCode); err != nil {
+		return nil, fmt.Errorf("error preparing query BookingOrderByCode: %w", err)
+	}
+	if q.bookingOrderForUpdateStmt, err = db.PrepareContext(ctx, bookingOrderForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query BookingOrderForUpdate: %w", err)
+	}
+	if q.bookingPartnerStmt, err = db.PrepareContext(ctx, bookingPartner); err != nil {
+		return nil, fmt.Errorf("error preparing query BookingPartner: %w", err)
+	}
+	if q.bookingRequestStmt, err = db.PrepareContext(ctx, bookingRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query BookingRequest: %w", err)
+	}
 	if q.bumpLimitUsageStmt, err = db.PrepareContext(ctx, bumpLimitUsage); err != nil {
 		return nil, fmt.Errorf("error preparing query BumpLimitUsage: %w", err)
 	}
@@ -75,8 +102,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.connectorsStmt, err = db.PrepareContext(ctx, connectors); err != nil {
 		return nil, fmt.Errorf("error preparing query Connectors: %w", err)
 	}
+	if q.countBookingsStmt, err = db.PrepareContext(ctx, countBookings); err != nil {
+		return nil, fmt.Errorf("error preparing query CountBookings: %w", err)
+	}
 	if q.countDuePaymentsStmt, err = db.PrepareContext(ctx, countDuePayments); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDuePayments: %w", err)
+	}
+	if q.countOpenOfPhoneStmt, err = db.PrepareContext(ctx, countOpenOfPhone); err != nil {
+		return nil, fmt.Errorf("error preparing query CountOpenOfPhone: %w", err)
 	}
 	if q.creditStmt, err = db.PrepareContext(ctx, credit); err != nil {
 		return nil, fmt.Errorf("error preparing query Credit: %w", err)
@@ -92,6 +125,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.creditsOfPaymentStmt, err = db.PrepareContext(ctx, creditsOfPayment); err != nil {
 		return nil, fmt.Errorf("error preparing query CreditsOfPayment: %w", err)
+	}
+	if q.deleteBookingMethodStmt, err = db.PrepareContext(ctx, deleteBookingMethod); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteBookingMethod: %w", err)
 	}
 	if q.enableReceivingAccountStmt, err = db.PrepareContext(ctx, enableReceivingAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query EnableReceivingAccount: %w", err)
@@ -120,6 +156,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.freeLeasesStmt, err = db.PrepareContext(ctx, freeLeases); err != nil {
 		return nil, fmt.Errorf("error preparing query FreeLeases: %w", err)
 	}
+	if q.freePlateStmt, err = db.PrepareContext(ctx, freePlate); err != nil {
+		return nil, fmt.Errorf("error preparing query FreePlate: %w", err)
+	}
 	if q.insertAdminTokenStmt, err = db.PrepareContext(ctx, insertAdminToken); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAdminToken: %w", err)
 	}
@@ -131,6 +170,18 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
+	}
+	if q.insertBookingStmt, err = db.PrepareContext(ctx, insertBooking); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertBooking: %w", err)
+	}
+	if q.insertBookingEventStmt, err = db.PrepareContext(ctx, insertBookingEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertBookingEvent: %w", err)
+	}
+	if q.insertBookingOrderStmt, err = db.PrepareContext(ctx, insertBookingOrder); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertBookingOrder: %w", err)
+	}
+	if q.insertBookingRequestStmt, err = db.PrepareContext(ctx, insertBookingRequest); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertBookingRequest: %w", err)
 	}
 	if q.insertConnectorStmt, err = db.PrepareContext(ctx, insertConnector); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertConnector: %w", err)
@@ -186,6 +237,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.keyByHashStmt, err = db.PrepareContext(ctx, keyByHash); err != nil {
 		return nil, fmt.Errorf("error preparing query KeyByHash: %w", err)
 	}
+	if q.keyQuotaStmt, err = db.PrepareContext(ctx, keyQuota); err != nil {
+		return nil, fmt.Errorf("error preparing query KeyQuota: %w", err)
+	}
 	if q.keysStmt, err = db.PrepareContext(ctx, keys); err != nil {
 		return nil, fmt.Errorf("error preparing query Keys: %w", err)
 	}
@@ -201,6 +255,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lockPaymentByCodeStmt, err = db.PrepareContext(ctx, lockPaymentByCode); err != nil {
 		return nil, fmt.Errorf("error preparing query LockPaymentByCode: %w", err)
 	}
+	if q.lockPaymentOfOrderStmt, err = db.PrepareContext(ctx, lockPaymentOfOrder); err != nil {
+		return nil, fmt.Errorf("error preparing query LockPaymentOfOrder: %w", err)
+	}
 	if q.merchantStmt, err = db.PrepareContext(ctx, merchant); err != nil {
 		return nil, fmt.Errorf("error preparing query Merchant: %w", err)
 	}
@@ -215,6 +272,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.newestKeyStmt, err = db.PrepareContext(ctx, newestKey); err != nil {
 		return nil, fmt.Errorf("error preparing query NewestKey: %w", err)
+	}
+	if q.newestSealedKeyStmt, err = db.PrepareContext(ctx, newestSealedKey); err != nil {
+		return nil, fmt.Errorf("error preparing query NewestSealedKey: %w", err)
+	}
+	if q.nextNumberStmt, err = db.PrepareContext(ctx, nextNumber); err != nil {
+		return nil, fmt.Errorf("error preparing query NextNumber: %w", err)
+	}
+	if q.occupiedStmt, err = db.PrepareContext(ctx, occupied); err != nil {
+		return nil, fmt.Errorf("error preparing query Occupied: %w", err)
 	}
 	if q.outboxBacklogStmt, err = db.PrepareContext(ctx, outboxBacklog); err != nil {
 		return nil, fmt.Errorf("error preparing query OutboxBacklog: %w", err)
@@ -243,8 +309,32 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.profilesByPublicIDStmt, err = db.PrepareContext(ctx, profilesByPublicID); err != nil {
 		return nil, fmt.Errorf("error preparing query ProfilesByPublicID: %w", err)
 	}
+	if q.promotionStmt, err = db.PrepareContext(ctx, promotion); err != nil {
+		return nil, fmt.Errorf("error preparing query Promotion: %w", err)
+	}
+	if q.promotionsStmt, err = db.PrepareContext(ctx, promotions); err != nil {
+		return nil, fmt.Errorf("error preparing query Promotions: %w", err)
+	}
+	if q.putBookingMethodStmt, err = db.PrepareContext(ctx, putBookingMethod); err != nil {
+		return nil, fmt.Errorf("error preparing query PutBookingMethod: %w", err)
+	}
+	if q.putBookingPartnerStmt, err = db.PrepareContext(ctx, putBookingPartner); err != nil {
+		return nil, fmt.Errorf("error preparing query PutBookingPartner: %w", err)
+	}
+	if q.putPromotionStmt, err = db.PrepareContext(ctx, putPromotion); err != nil {
+		return nil, fmt.Errorf("error preparing query PutPromotion: %w", err)
+	}
+	if q.putSealedKeyStmt, err = db.PrepareContext(ctx, putSealedKey); err != nil {
+		return nil, fmt.Errorf("error preparing query PutSealedKey: %w", err)
+	}
 	if q.putSettingStmt, err = db.PrepareContext(ctx, putSetting); err != nil {
 		return nil, fmt.Errorf("error preparing query PutSetting: %w", err)
+	}
+	if q.putStationStmt, err = db.PrepareContext(ctx, putStation); err != nil {
+		return nil, fmt.Errorf("error preparing query PutStation: %w", err)
+	}
+	if q.putStationServiceStmt, err = db.PrepareContext(ctx, putStationService); err != nil {
+		return nil, fmt.Errorf("error preparing query PutStationService: %w", err)
 	}
 	if q.receivingAccountStmt, err = db.PrepareContext(ctx, receivingAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query ReceivingAccount: %w", err)
@@ -279,8 +369,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revokeAdminTokenStmt, err = db.PrepareContext(ctx, revokeAdminToken); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeAdminToken: %w", err)
 	}
+	if q.revokeKeyStmt, err = db.PrepareContext(ctx, revokeKey); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokeKey: %w", err)
+	}
 	if q.revokeKeysStmt, err = db.PrepareContext(ctx, revokeKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeKeys: %w", err)
+	}
+	if q.searchBookingsStmt, err = db.PrepareContext(ctx, searchBookings); err != nil {
+		return nil, fmt.Errorf("error preparing query SearchBookings: %w", err)
 	}
 	if q.searchCreditsStmt, err = db.PrepareContext(ctx, searchCredits); err != nil {
 		return nil, fmt.Errorf("error preparing query SearchCredits: %w", err)
@@ -294,6 +390,24 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.settingStmt, err = db.PrepareContext(ctx, setting); err != nil {
 		return nil, fmt.Errorf("error preparing query Setting: %w", err)
 	}
+	if q.stationStmt, err = db.PrepareContext(ctx, station); err != nil {
+		return nil, fmt.Errorf("error preparing query Station: %w", err)
+	}
+	if q.stationForUpdateStmt, err = db.PrepareContext(ctx, stationForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query StationForUpdate: %w", err)
+	}
+	if q.stationServiceStmt, err = db.PrepareContext(ctx, stationService); err != nil {
+		return nil, fmt.Errorf("error preparing query StationService: %w", err)
+	}
+	if q.stationServicesStmt, err = db.PrepareContext(ctx, stationServices); err != nil {
+		return nil, fmt.Errorf("error preparing query StationServices: %w", err)
+	}
+	if q.stationsStmt, err = db.PrepareContext(ctx, stations); err != nil {
+		return nil, fmt.Errorf("error preparing query Stations: %w", err)
+	}
+	if q.takeKeyQuotaStmt, err = db.PrepareContext(ctx, takeKeyQuota); err != nil {
+		return nil, fmt.Errorf("error preparing query TakeKeyQuota: %w", err)
+	}
 	if q.takeTailStmt, err = db.PrepareContext(ctx, takeTail); err != nil {
 		return nil, fmt.Errorf("error preparing query TakeTail: %w", err)
 	}
@@ -305,6 +419,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.updateAttemptToPayStmt, err = db.PrepareContext(ctx, updateAttemptToPay); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateAttemptToPay: %w", err)
+	}
+	if q.updateBookingStmt, err = db.PrepareContext(ctx, updateBooking); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateBooking: %w", err)
+	}
+	if q.updateBookingOrderStmt, err = db.PrepareContext(ctx, updateBookingOrder); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateBookingOrder: %w", err)
 	}
 	if q.updateConnectorStmt, err = db.PrepareContext(ctx, updateConnector); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateConnector: %w", err)
@@ -398,6 +518,51 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing auditLogStmt: %w", cerr)
 		}
 	}
+	if q.bookingStmt != nil {
+		if cerr := q.bookingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bookingStmt: %w", cerr)
+		}
+	}
+	if q.bookingEventStmt != nil {
+		if cerr := q.bookingEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bookingEventStmt: %w", cerr)
+		}
+	}
+	if q.bookingForUpdateStmt != nil {
+		if cerr := q.bookingForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bookingForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.bookingMethodsStmt != nil {
+		if cerr := q.bookingMethodsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bookingMethodsStmt: %w", cerr)
+		}
+	}
+	if q.bookingOrderStmt != nil {
+		if cerr := q.bookingOrderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bookingOrderStmt: %w", cerr)
+		}
+	}
+	if q.bookingOrderByCodeStmt != nil {
+		if cerr := q.bookingOrderByCodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bookingOrderByCodeStmt: %w", cerr)
+		}
+	}
+	if q.bookingOrderForUpdateStmt != nil {
+		if cerr := q.bookingOrderForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bookingOrderForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.bookingPartnerStmt != nil {
+		if cerr := q.bookingPartnerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bookingPartnerStmt: %w", cerr)
+		}
+	}
+	if q.bookingRequestStmt != nil {
+		if cerr := q.bookingRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bookingRequestStmt: %w", cerr)
+		}
+	}
 	if q.bumpLimitUsageStmt != nil {
 		if cerr := q.bumpLimitUsageStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing bumpLimitUsageStmt: %w", cerr)
@@ -423,9 +588,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing connectorsStmt: %w", cerr)
 		}
 	}
+	if q.countBookingsStmt != nil {
+		if cerr := q.countBookingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countBookingsStmt: %w", cerr)
+		}
+	}
 	if q.countDuePaymentsStmt != nil {
 		if cerr := q.countDuePaymentsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countDuePaymentsStmt: %w", cerr)
+		}
+	}
+	if q.countOpenOfPhoneStmt != nil {
+		if cerr := q.countOpenOfPhoneStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countOpenOfPhoneStmt: %w", cerr)
 		}
 	}
 	if q.creditStmt != nil {
@@ -451,6 +626,11 @@ func (q *Queries) Close() error {
 	if q.creditsOfPaymentStmt != nil {
 		if cerr := q.creditsOfPaymentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing creditsOfPaymentStmt: %w", cerr)
+		}
+	}
+	if q.deleteBookingMethodStmt != nil {
+		if cerr := q.deleteBookingMethodStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteBookingMethodStmt: %w", cerr)
 		}
 	}
 	if q.enableReceivingAccountStmt != nil {
@@ -498,6 +678,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing freeLeasesStmt: %w", cerr)
 		}
 	}
+	if q.freePlateStmt != nil {
+		if cerr := q.freePlateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing freePlateStmt: %w", cerr)
+		}
+	}
 	if q.insertAdminTokenStmt != nil {
 		if cerr := q.insertAdminTokenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAdminTokenStmt: %w", cerr)
@@ -516,6 +701,26 @@ func (q *Queries) Close() error {
 	if q.insertAuditStmt != nil {
 		if cerr := q.insertAuditStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
+		}
+	}
+	if q.insertBookingStmt != nil {
+		if cerr := q.insertBookingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertBookingStmt: %w", cerr)
+		}
+	}
+	if q.insertBookingEventStmt != nil {
+		if cerr := q.insertBookingEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertBookingEventStmt: %w", cerr)
+		}
+	}
+	if q.insertBookingOrderStmt != nil {
+		if cerr := q.insertBookingOrderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertBookingOrderStmt: %w", cerr)
+		}
+	}
+	if q.insertBookingRequestStmt != nil {
+		if cerr := q.insertBookingRequestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertBookingRequestStmt: %w", cerr)
 		}
 	}
 	if q.insertConnectorStmt != nil {
@@ -608,6 +813,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing keyByHashStmt: %w", cerr)
 		}
 	}
+	if q.keyQuotaStmt != nil {
+		if cerr := q.keyQuotaStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keyQuotaStmt: %w", cerr)
+		}
+	}
 	if q.keysStmt != nil {
 		if cerr := q.keysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing keysStmt: %w", cerr)
@@ -633,6 +843,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lockPaymentByCodeStmt: %w", cerr)
 		}
 	}
+	if q.lockPaymentOfOrderStmt != nil {
+		if cerr := q.lockPaymentOfOrderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockPaymentOfOrderStmt: %w", cerr)
+		}
+	}
 	if q.merchantStmt != nil {
 		if cerr := q.merchantStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing merchantStmt: %w", cerr)
@@ -656,6 +871,21 @@ func (q *Queries) Close() error {
 	if q.newestKeyStmt != nil {
 		if cerr := q.newestKeyStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing newestKeyStmt: %w", cerr)
+		}
+	}
+	if q.newestSealedKeyStmt != nil {
+		if cerr := q.newestSealedKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing newestSealedKeyStmt: %w", cerr)
+		}
+	}
+	if q.nextNumberStmt != nil {
+		if cerr := q.nextNumberStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nextNumberStmt: %w", cerr)
+		}
+	}
+	if q.occupiedStmt != nil {
+		if cerr := q.occupiedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing occupiedStmt: %w", cerr)
 		}
 	}
 	if q.outboxBacklogStmt != nil {
@@ -703,9 +933,49 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing profilesByPublicIDStmt: %w", cerr)
 		}
 	}
+	if q.promotionStmt != nil {
+		if cerr := q.promotionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing promotionStmt: %w", cerr)
+		}
+	}
+	if q.promotionsStmt != nil {
+		if cerr := q.promotionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing promotionsStmt: %w", cerr)
+		}
+	}
+	if q.putBookingMethodStmt != nil {
+		if cerr := q.putBookingMethodStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putBookingMethodStmt: %w", cerr)
+		}
+	}
+	if q.putBookingPartnerStmt != nil {
+		if cerr := q.putBookingPartnerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putBookingPartnerStmt: %w", cerr)
+		}
+	}
+	if q.putPromotionStmt != nil {
+		if cerr := q.putPromotionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putPromotionStmt: %w", cerr)
+		}
+	}
+	if q.putSealedKeyStmt != nil {
+		if cerr := q.putSealedKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putSealedKeyStmt: %w", cerr)
+		}
+	}
 	if q.putSettingStmt != nil {
 		if cerr := q.putSettingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing putSettingStmt: %w", cerr)
+		}
+	}
+	if q.putStationStmt != nil {
+		if cerr := q.putStationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putStationStmt: %w", cerr)
+		}
+	}
+	if q.putStationServiceStmt != nil {
+		if cerr := q.putStationServiceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putStationServiceStmt: %w", cerr)
 		}
 	}
 	if q.receivingAccountStmt != nil {
@@ -763,9 +1033,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revokeAdminTokenStmt: %w", cerr)
 		}
 	}
+	if q.revokeKeyStmt != nil {
+		if cerr := q.revokeKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokeKeyStmt: %w", cerr)
+		}
+	}
 	if q.revokeKeysStmt != nil {
 		if cerr := q.revokeKeysStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokeKeysStmt: %w", cerr)
+		}
+	}
+	if q.searchBookingsStmt != nil {
+		if cerr := q.searchBookingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing searchBookingsStmt: %w", cerr)
 		}
 	}
 	if q.searchCreditsStmt != nil {
@@ -788,6 +1068,36 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing settingStmt: %w", cerr)
 		}
 	}
+	if q.stationStmt != nil {
+		if cerr := q.stationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing stationStmt: %w", cerr)
+		}
+	}
+	if q.stationForUpdateStmt != nil {
+		if cerr := q.stationForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing stationForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.stationServiceStmt != nil {
+		if cerr := q.stationServiceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing stationServiceStmt: %w", cerr)
+		}
+	}
+	if q.stationServicesStmt != nil {
+		if cerr := q.stationServicesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing stationServicesStmt: %w", cerr)
+		}
+	}
+	if q.stationsStmt != nil {
+		if cerr := q.stationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing stationsStmt: %w", cerr)
+		}
+	}
+	if q.takeKeyQuotaStmt != nil {
+		if cerr := q.takeKeyQuotaStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing takeKeyQuotaStmt: %w", cerr)
+		}
+	}
 	if q.takeTailStmt != nil {
 		if cerr := q.takeTailStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing takeTailStmt: %w", cerr)
@@ -806,6 +1116,16 @@ func (q *Queries) Close() error {
 	if q.updateAttemptToPayStmt != nil {
 		if cerr := q.updateAttemptToPayStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateAttemptToPayStmt: %w", cerr)
+		}
+	}
+	if q.updateBookingStmt != nil {
+		if cerr := q.updateBookingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateBookingStmt: %w", cerr)
+		}
+	}
+	if q.updateBookingOrderStmt != nil {
+		if cerr := q.updateBookingOrderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateBookingOrderStmt: %w", cerr)
 		}
 	}
 	if q.updateConnectorStmt != nil {
@@ -904,17 +1224,29 @@ type Queries struct {
 	attemptsForReviewStmt         *sql.Stmt
 	attemptsToPayStmt             *sql.Stmt
 	auditLogStmt                  *sql.Stmt
+	bookingStmt                   *sql.Stmt
+	bookingEventStmt              *sql.Stmt
+	bookingForUpdateStmt          *sql.Stmt
+	bookingMethodsStmt            *sql.Stmt
+	bookingOrderStmt              *sql.Stmt
+	bookingOrderByCodeStmt        *sql.Stmt
+	bookingOrderForUpdateStmt     *sql.Stmt
+	bookingPartnerStmt            *sql.Stmt
+	bookingRequestStmt            *sql.Stmt
 	bumpLimitUsageStmt            *sql.Stmt
 	claimItemsStmt                *sql.Stmt
 	connectorStmt                 *sql.Stmt
 	connectorForUpdateStmt        *sql.Stmt
 	connectorsStmt                *sql.Stmt
+	countBookingsStmt             *sql.Stmt
 	countDuePaymentsStmt          *sql.Stmt
+	countOpenOfPhoneStmt          *sql.Stmt
 	creditStmt                    *sql.Stmt
 	creditByExternalIDStmt        *sql.Stmt
 	creditByPrintStmt             *sql.Stmt
 	creditForUpdateStmt           *sql.Stmt
 	creditsOfPaymentStmt          *sql.Stmt
+	deleteBookingMethodStmt       *sql.Stmt
 	enableReceivingAccountStmt    *sql.Stmt
 	eventStmt                     *sql.Stmt
 	eventsStmt                    *sql.Stmt
@@ -924,10 +1256,15 @@ type Queries struct {
 	finishAttemptStmt             *sql.Stmt
 	finishMessageStmt             *sql.Stmt
 	freeLeasesStmt                *sql.Stmt
+	freePlateStmt                 *sql.Stmt
 	insertAdminTokenStmt          *sql.Stmt
 	insertAttemptStmt             *sql.Stmt
 	insertAttemptToPayStmt        *sql.Stmt
 	insertAuditStmt               *sql.Stmt
+	insertBookingStmt             *sql.Stmt
+	insertBookingEventStmt        *sql.Stmt
+	insertBookingOrderStmt        *sql.Stmt
+	insertBookingRequestStmt      *sql.Stmt
 	insertConnectorStmt           *sql.Stmt
 	insertCreditStmt              *sql.Stmt
 	insertEntryStmt               *sql.Stmt
@@ -946,16 +1283,21 @@ type Queries struct {
 	itemsOfPaymentStmt            *sql.Stmt
 	journalStmt                   *sql.Stmt
 	keyByHashStmt                 *sql.Stmt
+	keyQuotaStmt                  *sql.Stmt
 	keysStmt                      *sql.Stmt
 	limitUsageForUpdateStmt       *sql.Stmt
 	lockDuePaymentsStmt           *sql.Stmt
 	lockPaymentStmt               *sql.Stmt
 	lockPaymentByCodeStmt         *sql.Stmt
+	lockPaymentOfOrderStmt        *sql.Stmt
 	merchantStmt                  *sql.Stmt
 	merchantForUpdateStmt         *sql.Stmt
 	merchantsStmt                 *sql.Stmt
 	messageStmt                   *sql.Stmt
 	newestKeyStmt                 *sql.Stmt
+	newestSealedKeyStmt           *sql.Stmt
+	nextNumberStmt                *sql.Stmt
+	occupiedStmt                  *sql.Stmt
 	outboxBacklogStmt             *sql.Stmt
 	paymentStmt                   *sql.Stmt
 	paymentByReferenceStmt        *sql.Stmt
@@ -965,7 +1307,15 @@ type Queries struct {
 	profileByPublicIDStmt         *sql.Stmt
 	profilesStmt                  *sql.Stmt
 	profilesByPublicIDStmt        *sql.Stmt
+	promotionStmt                 *sql.Stmt
+	promotionsStmt                *sql.Stmt
+	putBookingMethodStmt          *sql.Stmt
+	putBookingPartnerStmt         *sql.Stmt
+	putPromotionStmt              *sql.Stmt
+	putSealedKeyStmt              *sql.Stmt
 	putSettingStmt                *sql.Stmt
+	putStationStmt                *sql.Stmt
+	putStationServiceStmt         *sql.Stmt
 	receivingAccountStmt          *sql.Stmt
 	receivingAccountsStmt         *sql.Stmt
 	receivingAccountsByNumberStmt *sql.Stmt
@@ -977,15 +1327,25 @@ type Queries struct {
 	releaseItemStmt               *sql.Stmt
 	replayItemStmt                *sql.Stmt
 	revokeAdminTokenStmt          *sql.Stmt
+	revokeKeyStmt                 *sql.Stmt
 	revokeKeysStmt                *sql.Stmt
+	searchBookingsStmt            *sql.Stmt
 	searchCreditsStmt             *sql.Stmt
 	searchItemsStmt               *sql.Stmt
 	searchPaymentsStmt            *sql.Stmt
 	settingStmt                   *sql.Stmt
+	stationStmt                   *sql.Stmt
+	stationForUpdateStmt          *sql.Stmt
+	stationServiceStmt            *sql.Stmt
+	stationServicesStmt           *sql.Stmt
+	stationsStmt                  *sql.Stmt
+	takeKeyQuotaStmt              *sql.Stmt
 	takeTailStmt                  *sql.Stmt
 	trialBalanceStmt              *sql.Stmt
 	unappliedCreditsStmt          *sql.Stmt
 	updateAttemptToPayStmt        *sql.Stmt
+	updateBookingStmt             *sql.Stmt
+	updateBookingOrderStmt        *sql.Stmt
 	updateConnectorStmt           *sql.Stmt
 	updateCreditStmt              *sql.Stmt
 	updateFeedStmt                *sql.Stmt
@@ -1013,17 +1373,29 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		attemptsForReviewStmt:         q.attemptsForReviewStmt,
 		attemptsToPayStmt:             q.attemptsToPayStmt,
 		auditLogStmt:                  q.auditLogStmt,
+		bookingStmt:                   q.bookingStmt,
+		bookingEventStmt:              q.bookingEventStmt,
+		bookingForUpdateStmt:          q.bookingForUpdateStmt,
+		bookingMethodsStmt:            q.bookingMethodsStmt,
+		bookingOrderStmt:              q.bookingOrderStmt,
+		bookingOrderByCodeStmt:        q.bookingOrderByCodeStmt,
+		bookingOrderForUpdateStmt:     q.bookingOrderForUpdateStmt,
+		bookingPartnerStmt:            q.bookingPartnerStmt,
+		bookingRequestStmt:            q.bookingRequestStmt,
 		bumpLimitUsageStmt:            q.bumpLimitUsageStmt,
 		claimItemsStmt:                q.claimItemsStmt,
 		connectorStmt:                 q.connectorStmt,
 		connectorForUpdateStmt:        q.connectorForUpdateStmt,
 		connectorsStmt:                q.connectorsStmt,
+		countBookingsStmt:             q.countBookingsStmt,
 		countDuePaymentsStmt:          q.countDuePaymentsStmt,
+		countOpenOfPhoneStmt:          q.countOpenOfPhoneStmt,
 		creditStmt:                    q.creditStmt,
 		creditByExternalIDStmt:        q.creditByExternalIDStmt,
 		creditByPrintStmt:             q.creditByPrintStmt,
 		creditForUpdateStmt:           q.creditForUpdateStmt,
 		creditsOfPaymentStmt:          q.creditsOfPaymentStmt,
+		deleteBookingMethodStmt:       q.deleteBookingMethodStmt,
 		enableReceivingAccountStmt:    q.enableReceivingAccountStmt,
 		eventStmt:                     q.eventStmt,
 		eventsStmt:                    q.eventsStmt,
@@ -1033,10 +1405,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		finishAttemptStmt:             q.finishAttemptStmt,
 		finishMessageStmt:             q.finishMessageStmt,
 		freeLeasesStmt:                q.freeLeasesStmt,
+		freePlateStmt:                 q.freePlateStmt,
 		insertAdminTokenStmt:          q.insertAdminTokenStmt,
 		insertAttemptStmt:             q.insertAttemptStmt,
 		insertAttemptToPayStmt:        q.insertAttemptToPayStmt,
 		insertAuditStmt:               q.insertAuditStmt,
+		insertBookingStmt:             q.insertBookingStmt,
+		insertBookingEventStmt:        q.insertBookingEventStmt,
+		insertBookingOrderStmt:        q.insertBookingOrderStmt,
+		insertBookingRequestStmt:      q.insertBookingRequestStmt,
 		insertConnectorStmt:           q.insertConnectorStmt,
 		insertCreditStmt:              q.insertCreditStmt,
 		insertEntryStmt:               q.insertEntryStmt,
@@ -1055,16 +1432,21 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		itemsOfPaymentStmt:            q.itemsOfPaymentStmt,
 		journalStmt:                   q.journalStmt,
 		keyByHashStmt:                 q.keyByHashStmt,
+		keyQuotaStmt:                  q.keyQuotaStmt,
 		keysStmt:                      q.keysStmt,
 		limitUsageForUpdateStmt:       q.limitUsageForUpdateStmt,
 		lockDuePaymentsStmt:           q.lockDuePaymentsStmt,
 		lockPaymentStmt:               q.lockPaymentStmt,
 		lockPaymentByCodeStmt:         q.lockPaymentByCodeStmt,
+		lockPaymentOfOrderStmt:        q.lockPaymentOfOrderStmt,
 		merchantStmt:                  q.merchantStmt,
 		merchantForUpdateStmt:         q.merchantForUpdateStmt,
 		merchantsStmt:                 q.merchantsStmt,
 		messageStmt:                   q.messageStmt,
 		newestKeyStmt:                 q.newestKeyStmt,
+		newestSealedKeyStmt:           q.newestSealedKeyStmt,
+		nextNumberStmt:                q.nextNumberStmt,
+		occupiedStmt:                  q.occupiedStmt,
 		outboxBacklogStmt:             q.outboxBacklogStmt,
 		paymentStmt:                   q.paymentStmt,
 		paymentByReferenceStmt:        q.paymentByReferenceStmt,
@@ -1074,7 +1456,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		profileByPublicIDStmt:         q.profileByPublicIDStmt,
 		profilesStmt:                  q.profilesStmt,
 		profilesByPublicIDStmt:        q.profilesByPublicIDStmt,
+		promotionStmt:                 q.promotionStmt,
+		promotionsStmt:                q.promotionsStmt,
+		putBookingMethodStmt:          q.putBookingMethodStmt,
+		putBookingPartnerStmt:         q.putBookingPartnerStmt,
+		putPromotionStmt:              q.putPromotionStmt,
+		putSealedKeyStmt:              q.putSealedKeyStmt,
 		putSettingStmt:                q.putSettingStmt,
+		putStationStmt:                q.putStationStmt,
+		putStationServiceStmt:         q.putStationServiceStmt,
 		receivingAccountStmt:          q.receivingAccountStmt,
 		receivingAccountsStmt:         q.receivingAccountsStmt,
 		receivingAccountsByNumberStmt: q.receivingAccountsByNumberStmt,
@@ -1086,15 +1476,25 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		releaseItemStmt:               q.releaseItemStmt,
 		replayItemStmt:                q.replayItemStmt,
 		revokeAdminTokenStmt:          q.revokeAdminTokenStmt,
+		revokeKeyStmt:                 q.revokeKeyStmt,
 		revokeKeysStmt:                q.revokeKeysStmt,
+		searchBookingsStmt:            q.searchBookingsStmt,
 		searchCreditsStmt:             q.searchCreditsStmt,
 		searchItemsStmt:               q.searchItemsStmt,
 		searchPaymentsStmt:            q.searchPaymentsStmt,
 		settingStmt:                   q.settingStmt,
+		stationStmt:                   q.stationStmt,
+		stationForUpdateStmt:          q.stationForUpdateStmt,
+		stationServiceStmt:            q.stationServiceStmt,
+		stationServicesStmt:           q.stationServicesStmt,
+		stationsStmt:                  q.stationsStmt,
+		takeKeyQuotaStmt:              q.takeKeyQuotaStmt,
 		takeTailStmt:                  q.takeTailStmt,
 		trialBalanceStmt:              q.trialBalanceStmt,
 		unappliedCreditsStmt:          q.unappliedCreditsStmt,
 		updateAttemptToPayStmt:        q.updateAttemptToPayStmt,
+		updateBookingStmt:             q.updateBookingStmt,
+		updateBookingOrderStmt:        q.updateBookingOrderStmt,
 		updateConnectorStmt:           q.updateConnectorStmt,
 		updateCreditStmt:              q.updateCreditStmt,
 		updateFeedStmt:                q.updateFeedStmt,

@@ -116,6 +116,95 @@ type BankMessage struct {
 	Failure     string
 }
 
+type Booking struct {
+	ID          int64
+	MerchantID  string
+	OrderID     int64
+	Version     int64
+	Hash        string
+	Plate       string
+	PlateColor  int64
+	VehicleType int64
+	Phone       string
+	Name        string
+	Email       string
+	StationID   int64
+	Day         string
+	Slot        string
+	Kind        int64
+	Note        string
+	Details     string
+	Status      string
+	Reason      string
+	HeldUntil   int64
+	Hold        sql.NullString
+	HoldUntil   int64
+	CreatedAt   int64
+	UpdatedAt   int64
+}
+
+type BookingEvent struct {
+	ItemID  string
+	Subject string
+	Body    string
+}
+
+type BookingMethod struct {
+	MerchantID string
+	Name       string
+	Number     int64
+	Type       int64
+	PaysBy     string
+	Title      string
+	Account    string
+	Holder     string
+	ImageUrl   string
+	Note       string
+	StationID  int64
+	Enabled    bool
+}
+
+type BookingOrder struct {
+	ID         int64
+	MerchantID string
+	Code       string
+	Reference  string
+	BookingID  int64
+	Version    int64
+	Name       string
+	Kind       int64
+	Lines      string
+	Promotion  string
+	Subtotal   int64
+	Discount   int64
+	Tax        int64
+	Total      int64
+	Phone      string
+	Payer      string
+	Offers     int64
+	Method     string
+	MethodType int64
+	CreatedAt  int64
+	UpdatedAt  int64
+	CanceledAt int64
+}
+
+type BookingPartner struct {
+	MerchantID string
+	StationID  int64
+	PerMinute  int64
+	Burst      int64
+}
+
+type BookingRequest struct {
+	MerchantID string
+	ID         string
+	OrderID    int64
+	Amount     int64
+	Status     string
+	At         int64
+}
+
 type Connector struct {
 	ID         string
 	MerchantID string
@@ -230,6 +319,16 @@ type Profile struct {
 	NotifySecret string
 }
 
+type Promotion struct {
+	Code      string
+	PercentBp int64
+	Amount    int64
+	Most      int64
+	FromAt    int64
+	UntilAt   int64
+	Enabled   bool
+}
+
 type ReceivingAccount struct {
 	ID         string
 	MerchantID string
@@ -264,4 +363,25 @@ type Refund struct {
 	Asked       bool
 	Told        bool
 	UpdatedAt   int64
+}
+
+type Station struct {
+	ID       int64
+	Code     string
+	Name     string
+	Address  string
+	Area     string
+	Enabled  bool
+	Priority bool
+	Calendar string
+}
+
+type StationService struct {
+	ID        int64
+	StationID int64
+	Name      string
+	Kind      int64
+	Price     int64
+	TaxBp     int64
+	Enabled   bool
 }
