@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/thungan/thungan/booking"
 	"github.com/thungan/thungan/payment"
 )
 
@@ -19,6 +20,7 @@ type directory struct {
 	keys       memory[known]
 	signers    memory[signer]
 	profiles   memory[payment.Profile]
+	partners   memory[booking.Partner]
 	accounts   memory[[]payment.ReceivingAccount] // by merchant; "" has all with virtual accounts
 	connectors memory[[]payment.Connector]        // by merchant
 }

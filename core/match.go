@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thungan/thungan/booking"
 	"github.com/thungan/thungan/internal/id"
 	"github.com/thungan/thungan/payment"
 )
@@ -14,12 +15,14 @@ import (
 const (
 	byAccount = "virtual_account"
 	byMemo    = "memo"
+	byOrder   = "order" // an order's text, which has no check symbol
 )
 
 // hint is one thing in a bank credit that may name a payment.
 type hint struct {
-	by   string // byAccount or byMemo
-	code string // as payments keep it
+	by    string // byAccount, byMemo or byOrder
+	code  string // as payments keep it; of byOrder, the text behind two characters
+	order int64  // of byOrder: its number
 }
 
 // match is what the matcher found out about a credit.
@@ -56,7 +59,7 @@ func (w *work) match(ctx context.Context, f payment.Feed, c payment.Credit) (mat
 			m.explanation.Seen = append(m.explanation.Seen, h.code[2:]+": not asked, the account decides")
 			continue
 		}
-		p, ok, err := w.LockPaymentByCode(ctx, h.code)
+		p, ok, err := w.named(ctx, h)
 		if err != nil {
 			return match{}, err
 		}
@@ -94,7 +97,7 @@ func (w *work) hints(c payment.Credit) (hints []hint, rejected []string) {
 	add := func(by, code string) {
 		if !known[code] {
 			known[code] = true
-			hints = append(hints, hint{by, code})
+			hints = append(hints, hint{by: by, code: code})
 		}
 	}
 	if number := normalAccount(c.VirtualAccount); number != "" {
@@ -116,7 +119,21 @@ func (w *work) hints(c payment.Credit) (hints []hint, rejected []string) {
 	for _, number := range virtualNumbers(c.Memo, w.virtual) {
 		add(byMemo, payment.VirtualMatch(number))
 	}
+	if w.core.booker() != "" {
+		for _, number := range booking.FindMemos(c.Memo) {
+			hints = append(hints, hint{by: byOrder, code: "O:" + booking.Order{ID: number}.Memo(), order: number})
+		}
+	}
 	return hints, rejected
+}
+
+// named finds the payment that a hint names and locks it. An order's is its
+// current one.
+func (w *work) named(ctx context.Context, h hint) (payment.Payment, bool, error) {
+	if h.by == byOrder {
+		return w.LockPaymentOfOrder(ctx, w.core.booker(), h.order)
+	}
+	return w.LockPaymentByCode(ctx, h.code)
 }
 
 // maxNumbers bounds how many account numbers are looked for in one memo: a
@@ -152,6 +169,9 @@ func virtualNumbers(memo string, owners []payment.ReceivingAccount) []string {
 func (w *work) against(ctx context.Context, f payment.Feed, c payment.Credit, p payment.Payment) (string, error) {
 	if f.MerchantID != "" && f.MerchantID != p.MerchantID {
 		return "the feed does not speak for the payment's merchant", nil
+	}
+	if p.Transfer.AccountID == "" {
+		return "the payment takes no bank transfers", nil
 	}
 	a, err := w.ReceivingAccount(ctx, p.Transfer.AccountID)
 	if err != nil {

@@ -285,7 +285,10 @@ func (w *work) addKey(ctx context.Context, merchantID, dialect string) (payment.
 			return k, made, err
 		}
 	}
-	return k, made, w.AddKey(ctx, k)
+	if err := w.AddKey(ctx, k); err != nil {
+		return k, made, err
+	}
+	return k, made, w.sealKey(ctx, k, made.Key)
 }
 
 // lockProfile loads a profile and keeps others from changing it: whoever

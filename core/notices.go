@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 
+	"github.com/thungan/thungan/booking"
 	"github.com/thungan/thungan/ledger"
 	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
@@ -63,6 +64,9 @@ type Told struct {
 	// PublicID is the merchant's own name in the dialect.
 	PublicID string
 	Secret   string // opened; "" when none is set
+	// Key and Order are a Booker's: see dialect.Notice.
+	Key   string
+	Order *booking.Order
 }
 
 // Told loads what a notice tells.
@@ -93,7 +97,13 @@ func (c *Core) Told(ctx context.Context, paymentID string, version int64) (Told,
 		}
 	}
 	t.Payment = t.Payment.At(t.Event)
-	t.Secret, err = c.openNotifySecret(ctx, t.Profile)
+	if t.Secret, err = c.openNotifySecret(ctx, t.Profile); err != nil {
+		return t, err
+	}
+	if t.Key, err = c.newestKey(ctx, t.Profile); err != nil {
+		return t, err
+	}
+	t.Order, err = c.orderOf(ctx, t.Payment)
 	return t, err
 }
 

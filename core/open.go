@@ -163,7 +163,7 @@ func (c *Core) enabled(ctx context.Context, merchantID string, wanted []payment.
 		switch {
 		case slices.Contains(methods, m):
 			continue
-		case m == payment.CardPresent, m == payment.COD:
+		case m == payment.CardPresent, m == payment.COD, m == payment.AtPartner:
 			methods = append(methods, m) // who may sell so is the dialect's to know
 			continue
 		case m != payment.BankTransfer:

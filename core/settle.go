@@ -159,6 +159,8 @@ func holdingOf(c payment.Credit) ledger.Account {
 		return ledger.Terminal(c.AccountID)
 	case c.Channel == payment.ChannelCash:
 		return ledger.Cash(c.MerchantID)
+	case c.Channel == payment.ChannelPartner:
+		return ledger.Partner(c.MerchantID)
 	case c.AccountID == "":
 		return ledger.BankUnknown(c.Source)
 	}
