@@ -85,21 +85,17 @@ func why(err error) string {
 	return "no answer"
 }
 
-// form makes the request that tells of an item's event, as the event left the
-// payment.
+// form makes the request that tells of an item.
 func (s *Sender) form(ctx context.Context, item store.Item, requestID string) (dialect.Dialect, *http.Request, error) {
 	d, ok := s.Core.Dialect(item.Dialect)
 	if !ok {
 		return nil, nil, errors.New("no dialect " + item.Dialect)
 	}
-	told, err := s.Core.Told(ctx, item.PaymentID, item.Version)
-	if err != nil {
-		return nil, nil, err
+	tell := s.event
+	if item.Kind == core.KindBooking {
+		tell = s.booking
 	}
-	formed, err := d.Notice(dialect.Notice{
-		Payment: told.Payment, Event: told.Event, Refund: told.Refund, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
-		URL: item.Target, RequestID: requestID, At: s.Clock.Now(),
-	})
+	formed, err := tell(ctx, d, item, requestID)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -111,6 +107,34 @@ func (s *Sender) form(ctx context.Context, item store.Item, requestID string) (d
 		req.Header.Set(name, value)
 	}
 	return d, req, nil
+}
+
+// booking forms what tells of a change of a booking or an order.
+func (s *Sender) booking(ctx context.Context, d dialect.Dialect, item store.Item, requestID string) (dialect.Request, error) {
+	b, ok := d.(dialect.Booker)
+	if !ok {
+		return dialect.Request{}, errors.New(item.Dialect + " has no bookings")
+	}
+	told, err := s.Core.ToldBooking(ctx, item)
+	if err != nil {
+		return dialect.Request{}, err
+	}
+	return b.BookingNotice(dialect.BookingNotice{
+		Changed: told.Changed, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret, Key: told.Key,
+		URL: item.Target, RequestID: requestID, At: s.Clock.Now(),
+	})
+}
+
+// event forms what tells of a payment's event, as the event left the payment.
+func (s *Sender) event(ctx context.Context, d dialect.Dialect, item store.Item, requestID string) (dialect.Request, error) {
+	told, err := s.Core.Told(ctx, item.PaymentID, item.Version)
+	if err != nil {
+		return dialect.Request{}, err
+	}
+	return d.Notice(dialect.Notice{
+		Payment: told.Payment, Event: told.Event, Refund: told.Refund, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
+		Key: told.Key, Order: told.Order, URL: item.Target, RequestID: requestID, At: s.Clock.Now(),
+	})
 }
 
 // maxRetryAfter bounds what a receiver may ask for.
