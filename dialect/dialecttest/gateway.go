@@ -119,6 +119,20 @@ func (g *Gateway) Credit(t testing.TB, p payment.Payment, amount money.VND) paym
 	return taken[0].Credit
 }
 
+// Transfer plays the bank: a transfer with just this text arrives at Shop's
+// account.
+func (g *Gateway) Transfer(t testing.TB, memo string, amount money.VND) payment.Credit {
+	t.Helper()
+	accounts, err := g.Core.ReceivingAccounts(t.Context(), g.Shop.ID)
+	check(t, err)
+	taken, err := g.Core.TakeCredits(t.Context(), g.feed, "", []payment.Credit{{
+		ExternalID: g.ids.New(), BIN: accounts[0].BIN, Account: accounts[0].Number, Amount: amount, Direction: payment.In,
+		Memo: memo, Reference: g.ids.New(), OccurredAt: g.Clock.Now(),
+	}})
+	check(t, err)
+	return taken[0].Credit
+}
+
 // Advance moves the clock and closes what has fallen due.
 func (g *Gateway) Advance(t testing.TB, d time.Duration) {
 	t.Helper()
@@ -138,7 +152,7 @@ func (g *Gateway) Notice(t testing.TB, d dialect.Dialect, p payment.Payment, url
 	told, err := g.Core.Told(t.Context(), p.ID, p.Version)
 	check(t, err)
 	r, err := d.Notice(dialect.Notice{
-		Payment: told.Payment, Event: told.Event, Refund: told.Refund, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
+		Key: told.Key, Order: told.Order, Payment: told.Payment, Event: told.Event, Refund: told.Refund, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
 		URL: url, RequestID: "request-1", At: g.Clock.Now(),
 	})
 	check(t, err)

@@ -32,7 +32,7 @@ func (s Suite) oneOfTwenty(t *testing.T, g *Gateway) {
 		if s.Opened(a.status, a.body) {
 			opened++
 		}
-		if a.status >= 500 {
+		if s.fault(a) {
 			t.Errorf("%d: %s", a.status, a.body)
 		}
 	}

@@ -49,6 +49,18 @@ type Suite struct {
 
 	// Shows says whether a notice tells the state of p.
 	Shows func(r dialect.Request, p payment.Payment) bool
+
+	// KeyOnly says that callers send a key and no secret.
+	KeyOnly bool
+
+	// Refuses says whether an answer of 500 and more is how the protocol
+	// refuses, and no fault; nil for a protocol that does not.
+	Refuses func(status int, body string) bool
+}
+
+// fault says whether an answer is one of ours.
+func (s Suite) fault(a answer) bool {
+	return a.status < 200 || (a.status >= 500 && (s.Refuses == nil || !s.Refuses(a.status, a.body)))
 }
 
 // Run runs the suite.
