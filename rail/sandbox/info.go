@@ -9,6 +9,7 @@ type Info struct {
 	BaseURL    string `json:"base_url"` // without a trailing slash
 	AdminToken string `json:"admin_token"`
 	Paykit     Paykit `json:"paykit"`
+	TTDK       TTDK   `json:"ttdk"`
 	// Acquirer is the configuration of connectors of kind "sandbox". The demo
 	// merchants have one; others can be given one by the admin API.
 	Acquirer acquirer.Settings `json:"acquirer"`

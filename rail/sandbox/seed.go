@@ -36,7 +36,8 @@ var (
 
 // Seed makes what a sandbox needs and does not have yet: a merchant paid by
 // memo code, a platform with a merchant paid by virtual account, both in
-// Paykit, the bank feed "sandbox", a contract of both with the sandbox's
+// Paykit, a partner of the TTDK Partner API with what its documents' samples
+// name, the bank feed "sandbox", a contract of all three with the sandbox's
 // acquirer, and an admin token. On a database that has
 // them it returns the same credentials as before; those that have stopped
 // working are replaced. Addresses of ours that it registered follow baseURL,
@@ -46,13 +47,13 @@ func Seed(ctx context.Context, c *core.Core, baseURL string) (Info, error) {
 	if err := s.load(); err != nil {
 		return Info{}, err
 	}
-	steps := []func() error{s.merchant, s.platform, s.feed, s.acquirer, s.token}
+	steps := []func() error{s.merchant, s.platform, s.partner, s.feed, s.acquirer, s.token}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return Info{}, err
 		}
 		// Kept after each step, so that an interrupted start makes nothing twice.
-		s.info.BaseURL, s.info.Paykit.BaseURL = baseURL, baseURL+"/v2"
+		s.info.BaseURL, s.info.Paykit.BaseURL, s.info.TTDK.BaseURL = baseURL, baseURL+"/v2", baseURL
 		if err := s.save(); err != nil {
 			return Info{}, err
 		}
@@ -172,6 +173,9 @@ func (s *seed) enrolled(e core.Enrolment, key, secret string) (core.Credentials,
 }
 
 func (s *seed) keys(e core.Enrolment, key, secret string) (core.Credentials, error) {
+	if e.Dialect == ttdk {
+		return core.Credentials{Key: key}, nil // the key alone counts there; see partner
+	}
 	owner, err := s.core.Authenticate(s.ctx, e.Dialect, key, secret)
 	switch {
 	case err == nil && owner.ID == e.MerchantID:
@@ -216,7 +220,7 @@ func (s *seed) feed() error {
 // acquirerMerchant is what the acquirer knows the demo merchants by.
 const acquirerMerchant = "DEMO"
 
-// acquirer gives both merchants a connector to the acquirer, unless they have
+// acquirer gives the merchants a connector to the acquirer, unless they have
 // one. Its address follows where this run listens.
 func (s *seed) acquirer() error {
 	a := &s.info.Acquirer
@@ -236,7 +240,7 @@ func (s *seed) acquirer() error {
 	if err != nil {
 		return err
 	}
-	for _, merchantID := range []string{s.info.Paykit.MerchantID, s.info.Paykit.Platform.MerchantID} {
+	for _, merchantID := range []string{s.info.Paykit.MerchantID, s.info.Paykit.Platform.MerchantID, s.info.TTDK.MerchantID} {
 		if err := s.connector(merchantID, config, old); err != nil {
 			return err
 		}

@@ -177,7 +177,7 @@ func TestBankTransferBadInput(t *testing.T) {
 		if len(f.Error.Fields) != 4 {
 			t.Errorf("fields %v", f.Error.Fields)
 		}
-		credits, err := w.core.Credits(t.Context(), core.CreditSearch{})
+		credits, err := w.core.Credits(t.Context(), core.CreditSearch{Source: "sandbox"})
 		if err != nil || len(credits) != 0 {
 			t.Errorf("bad input made %d credits, %v", len(credits), err)
 		}

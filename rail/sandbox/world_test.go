@@ -21,6 +21,7 @@ import (
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/dialect"
 	"github.com/thungan/thungan/dialect/paykit"
+	"github.com/thungan/thungan/dialect/ttdk"
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/guard"
 	"github.com/thungan/thungan/internal/id"
@@ -74,7 +75,7 @@ func newCore(t testing.TB, s *store.Store, c clock.Clock, publicURL string) (*co
 	}
 	ids := id.NewSource(rand.Reader, c)
 	return core.New(core.Config{
-		Store: s, Clock: c, IDs: ids, Vault: ring, Dialects: []dialect.Dialect{paykit.Dialect{}}, PublicURL: publicURL, Log: silent(),
+		Store: s, Clock: c, IDs: ids, Vault: ring, Dialects: []dialect.Dialect{paykit.Dialect{}, ttdk.Dialect{}}, PublicURL: publicURL, Log: silent(),
 	}), ids
 }
 
