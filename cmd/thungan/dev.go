@@ -180,6 +180,7 @@ func banner(info sandbox.Info, folder string) string {
 		"",
 		"  Paykit    " + p.BaseURL + "   mid " + p.MID,
 		"            api-key " + p.APIKey + "   secret-key " + p.SecretKey,
+		"  TTDK      " + info.TTDK.BaseURL + "/PartnerAPI   apiKey " + info.TTDK.APIKey + "   clientId " + info.TTDK.ClientID,
 		"  Admin     " + info.BaseURL + "/admin/v1   Authorization: Bearer " + info.AdminToken,
 		"  Keys      " + filepath.Join(folder, "sandbox.json"),
 		"",

@@ -20,6 +20,7 @@ import (
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/dialect"
 	"github.com/thungan/thungan/dialect/paykit"
+	"github.com/thungan/thungan/dialect/ttdk"
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/guard"
 	"github.com/thungan/thungan/internal/httpx"
@@ -53,7 +54,8 @@ type options struct {
 	pull        time.Duration // between pulls of bank transactions
 	ipnNetworks []netip.Prefix
 	ipnPorts    []uint16
-	takeover    time.Duration    // after which another node sends what a dead one held; 0 is the outbox's own
+	takeover    time.Duration // after which another node sends what a dead one held; 0 is the outbox's own
+	ttdk        ttdkOptions
 	loopback    bool             // IPN receivers on this machine are allowed
 	openMetrics bool             // /metrics needs no token
 	dataFolder  string           // whose disk is watched, "" for none
@@ -89,7 +91,7 @@ func newGateway(o options) (*gateway, error) {
 	o.store.Observe(g.meter.Commit)
 	ids := id.NewSource(rand.Reader, o.clock)
 	g.core = core.New(core.Config{
-		Store: o.store, Clock: o.clock, IDs: ids, Vault: o.keys, Dialects: []dialect.Dialect{paykit.Dialect{}}, PublicURL: o.publicURL, Log: o.log,
+		Store: o.store, Clock: o.clock, IDs: ids, Vault: o.keys, Dialects: dialects(), PublicURL: o.publicURL, Log: o.log,
 		Observe:   func(verb string, outcome payment.Code, took time.Duration) { g.meter.Verb(verb, string(outcome), took) },
 		FirstLook: o.firstLook, MaxAttempts: o.maxAttempts,
 	})
@@ -103,13 +105,13 @@ func newGateway(o options) (*gateway, error) {
 		Get: bankfeed.NewGet(guard.Options{AllowLoopback: o.loopback, UserAgent: "Thungan/" + version}),
 	})
 	sender := &notify.Sender{Core: g.core, Client: g.client, Clock: o.clock, IDs: ids, Log: o.log}
-	handlers := map[string]outbox.Handler{core.KindNotice: sender}
+	handlers := map[string]outbox.Handler{core.KindNotice: sender, core.KindBooking: sender}
 	maps.Copy(handlers, g.cards.Handlers())
 	g.runner = outbox.New(outbox.Config{
 		Store: o.store, Clock: o.clock, Node: node(ids), Handlers: handlers, Wake: g.core.Wake(), Log: o.log,
 		Limits: outbox.Limits{Lease: o.takeover},
 		Observe: func(i store.Item, r outbox.Result) {
-			if i.Kind == core.KindNotice {
+			if i.Kind == core.KindNotice || i.Kind == core.KindBooking {
 				g.meter.Delivery(deliveryOutcome(r), r.Attempt.Duration)
 			}
 		},
@@ -124,6 +126,9 @@ func newGateway(o options) (*gateway, error) {
 func acquirers() []card.Connector {
 	return []card.Connector{vnpay.Connector{}, onepay.Connector{}, momo.Connector{}, zalopay.Connector{}, mpgs.Connector{}}
 }
+
+// dialects are the protocols that this program speaks.
+func dialects() []dialect.Dialect { return []dialect.Dialect{paykit.Dialect{}, ttdk.Dialect{}} }
 
 // node names this run of this process; the outbox's leases carry it.
 func node(ids *id.Source) string {
@@ -168,10 +173,33 @@ func (g *gateway) route(ids *id.Source) error {
 	g.mux.HandleFunc("GET /metrics", g.metrics)
 
 	observe := func(d httpx.Done) { g.meter.HTTP(surface(d.Route), d.Status, d.Duration) }
-	h := httpx.Recover(g.log, nil)(g.mux)
+	partners := ttdk.New(ttdk.Config{
+		Core: g.core, Clock: g.clock, Log: g.log, Starter: g.cards, TrustedProxies: g.proxies,
+		LegacyAuth: g.ttdk.legacyAuth, Mirror: g.ttdk.mirror, PerMinute: g.ttdk.perMinute, Burst: g.ttdk.burst,
+	})
+	h := httpx.Recover(g.log, nil)(anyCase(partners, g.mux))
 	h = httpx.Log(g.log, observe)(h)
 	g.handler = httpx.RequestID(ids.New)(h)
 	return nil
+}
+
+// anyCase gives the paths of the TTDK Partner API to its handler, since a mux
+// would tell letter cases apart.
+func anyCase(partners, rest http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ttdk.Owns(r.URL.Path) {
+			partners.ServeHTTP(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	})
+}
+
+// ttdkOptions are the settings of the TTDK Partner API.
+type ttdkOptions struct {
+	legacyAuth       bool  // 505 for a bad key
+	mirror           bool  // what older clients look for in createPayment's answer
+	perMinute, burst int64 // of a key whose partner has no quota of its own
 }
 
 // gauges show what waits.

@@ -85,6 +85,8 @@ func surface(route string) string {
 		return "checkout"
 	case "admin", "sandbox":
 		return first
+	case "partnerapi", "paymentqr", "order":
+		return "ttdk"
 	case "bank-feeds":
 		return "bankfeed"
 	}

@@ -39,6 +39,7 @@ type commands struct {
 	Key       keyCommand       `cmd:"" help:"Make the key file that secrets are sealed with."`
 	VietQR    vietQRCommand    `cmd:"" name:"vietqr" help:"Encode and decode VietQR payloads."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
+	Booking   bookingCommand   `cmd:"" help:"Set up the TTDK Partner API: stations, services, partners; see its bookings."`
 }
 
 type versionCommand struct{}

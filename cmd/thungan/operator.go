@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/thungan/thungan/core"
-	"github.com/thungan/thungan/dialect"
-	"github.com/thungan/thungan/dialect/paykit"
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/id"
 	"github.com/thungan/thungan/money"
@@ -46,7 +44,7 @@ func (f operatorFlags) do(ctx context.Context, act func(c *core.Core, by core.Ac
 	}
 	c := core.New(core.Config{
 		Store: s, Clock: clock.System(), IDs: id.NewSource(rand.Reader, clock.System()), Vault: keys,
-		Dialects: []dialect.Dialect{paykit.Dialect{}}, Log: logFlags{LogFormat: "text"}.logger(),
+		Dialects: dialects(), Log: logFlags{LogFormat: "text"}.logger(),
 	})
 	return errors.Join(readable(act(c, operator())), s.Close())
 }

@@ -107,6 +107,10 @@ type serveCommand struct {
 	TakeoverAfter     time.Duration `help:"When notifications that a dead node was sending are sent by another, or by itself after a new start." default:"1m"`
 	MaxAttempts       int           `help:"How often a payer may try to pay by card or wallet; after so many declines the payment is denied." default:"3"`
 	ProfileListen     string        `help:"Serve Go's profiles (net/http/pprof) at this loopback address." placeholder:"HOST:PORT"`
+	TTDKLegacyAuth    bool          `help:"Answer bad API keys of the TTDK Partner API with status 505, as its version of 2024 did." name:"ttdk-legacy-auth"`
+	TTDKMirror        bool          `help:"Add paymentQR and orderId to the answer of createPayment, where older TTDK clients look for them." name:"ttdk-mirror"`
+	TTDKPerMinute     int64         `help:"Calls that one TTDK API key may make in a minute, counted over all nodes; -1 is no limit. A partner may have a limit of its own." name:"ttdk-per-minute" default:"6000"`
+	TTDKBurst         int64         `help:"Calls that it may make at once; 0 is a minute's." name:"ttdk-burst" default:"0"`
 	PaykitErrorStatus string        `help:"HTTP statuses of Paykit errors: default (200 for invalid requests), http (400 for them) or ok (200 for all)." enum:"default,http,ok" default:"default"`
 }
 
@@ -182,6 +186,10 @@ func (c serveCommand) options() (o options, err error) {
 		return o, errors.New("--acme needs an https --public-url")
 	case c.BankPullInterval < time.Second:
 		return o, errors.New("--bank-pull-interval has to be 1s or more")
+	case c.TTDKPerMinute < -1 || c.TTDKPerMinute == 0 || c.TTDKPerMinute > 1_000_000:
+		return o, errors.New("--ttdk-per-minute has to be 1 to 1000000, or -1 for no limit")
+	case c.TTDKBurst < 0 || c.TTDKBurst > 1_000_000:
+		return o, errors.New("--ttdk-burst has to be 0 to 1000000")
 	case c.TakeoverAfter < time.Second:
 		return o, errors.New("--takeover-after has to be 1s or more")
 	case c.MaxAttempts < 1 || c.MaxAttempts > core.MostAttempts:
@@ -191,6 +199,7 @@ func (c serveCommand) options() (o options, err error) {
 		clock: clock.System(), log: c.logger(), publicURL: strings.TrimRight(c.PublicURL, "/"), pull: c.BankPullInterval,
 		errorStatus: paykit.ErrorStatus(strings.TrimPrefix(c.PaykitErrorStatus, "default")), ipnPorts: c.AllowIPNPorts, takeover: c.TakeoverAfter, maxAttempts: c.MaxAttempts,
 	}
+	o.ttdk = ttdkOptions{legacyAuth: c.TTDKLegacyAuth, mirror: c.TTDKMirror, perMinute: c.TTDKPerMinute, burst: c.TTDKBurst}
 	if o.proxies, err = prefixes("--trusted-proxies", c.TrustedProxies); err != nil {
 		return o, err
 	}

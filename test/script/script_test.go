@@ -132,9 +132,10 @@ func readSandbox(ts *testscript.TestScript, file string) sandbox {
 
 // contract is what other programs read from sandbox.json.
 var contract = map[string][]string{
-	"":         {"acquirer", "admin_token", "base_url", "paykit"},
+	"":         {"acquirer", "admin_token", "base_url", "paykit", "ttdk"},
 	"acquirer": {"base_url", "merchant", "secret"},
 	"paykit":   {"api_key", "base_url", "ipn_secret_key", "merchant_id", "mid", "platform", "secret_key"},
+	"ttdk":     {"api_key", "base_url", "client_id", "customer_schedule_id", "merchant_id", "payment_method_id", "secret_key", "station_services"},
 	"paykit.platform": {"ipn_secret_key", "merchant_api_key", "merchant_id", "merchant_secret_key", "mid", "platform_api_key",
 		"platform_id", "platform_secret_key"},
 }
@@ -159,6 +160,14 @@ func sandboxKeys(ts *testscript.TestScript, neg bool, args []string) {
 				}
 			case map[string]any:
 				check(strings.TrimPrefix(path+"."+key, "."), v)
+			case float64:
+				if v <= 0 {
+					ts.Fatalf("%s %s is %v", path, key, v)
+				}
+			case []any:
+				if len(v) == 0 {
+					ts.Fatalf("%s %s is empty", path, key)
+				}
 			default:
 				ts.Fatalf("%s %s is %v", path, key, v)
 			}
