@@ -17,7 +17,7 @@ type route struct {
 }
 
 func (a *API) routes() []route {
-	const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
+	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 	const ok, made = http.StatusOK, http.StatusCreated
 	return []route{
 		{method: get, path: "/openapi.yaml", status: ok, run: document, public: true},
@@ -78,6 +78,26 @@ func (a *API) routes() []route {
 		{method: post, path: "/notifications/{notification_id}/replay", status: ok, run: a.replay},
 
 		{method: get, path: "/ledger/trial-balance", status: ok, run: a.trialBalance},
+
+		{method: get, path: "/stations", status: ok, run: a.stations},
+		{method: get, path: "/stations/{station_id}", status: ok, run: a.station},
+		{method: put, path: "/stations/{station_id}", status: ok, run: a.putStation},
+		{method: get, path: "/stations/{station_id}/services", status: ok, run: a.services},
+		{method: put, path: "/stations/{station_id}/services/{service_id}", status: ok, run: a.putService},
+		{method: get, path: "/promotions", status: ok, run: a.promotions},
+		{method: put, path: "/promotions/{code}", status: ok, run: a.putPromotion},
+		{method: get, path: "/merchants/{merchant_id}/booking-methods", status: ok, run: a.methods},
+		{method: put, path: "/merchants/{merchant_id}/booking-methods/{name}", status: ok, run: a.putMethod},
+		{method: del, path: "/merchants/{merchant_id}/booking-methods/{name}", status: http.StatusNoContent, run: a.deleteMethod},
+		{method: get, path: "/merchants/{merchant_id}/partner", status: ok, run: a.partner},
+		{method: put, path: "/merchants/{merchant_id}/partner", status: ok, run: a.putPartner},
+		{method: post, path: "/merchants/{merchant_id}/keys", status: made, run: a.addKey},
+		{method: del, path: "/merchants/{merchant_id}/keys/{key_id}", status: http.StatusNoContent, run: a.revokeKey},
+		{method: get, path: "/bookings", status: ok, run: a.bookings},
+		{method: post, path: "/bookings/{booking_id}/status", status: ok, run: a.setBookingStatus},
+		{method: post, path: "/booking-orders", status: made, run: a.addOrder},
+		{method: get, path: "/booking-orders/{order_id}", status: ok, run: a.order},
+		{method: post, path: "/booking-orders/{order_id}/cancel", status: ok, run: a.cancelOrder},
 
 		{method: post, path: "/tokens", status: made, run: a.addToken},
 		{method: get, path: "/tokens", status: ok, run: a.tokens},
