@@ -235,7 +235,7 @@ func TestFaces(t *testing.T) {
 }
 
 var allMethods = []payment.Method{
-	payment.BankTransfer, payment.DomesticCard, payment.InternationalCard, payment.CardPresent, payment.MoMo, payment.ZaloPay, payment.VNPayQR, payment.COD,
+	payment.BankTransfer, payment.DomesticCard, payment.InternationalCard, payment.CardPresent, payment.MoMo, payment.ZaloPay, payment.VNPayQR, payment.COD, payment.AtPartner,
 }
 
 // everyReason lists the reasons why an attempt came to nothing.

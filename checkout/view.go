@@ -215,6 +215,9 @@ func current(p payment.Payment) payment.Method {
 func choices(p payment.Payment) []Choice {
 	var all []Choice
 	for _, m := range p.Methods {
+		if m == payment.AtPartner {
+			continue // its word comes by itself; no payer can choose it here
+		}
 		all = append(all, Choice{Method: m, Icon: icons[m], Chosen: m == p.Method})
 	}
 	return all
@@ -223,7 +226,7 @@ func choices(p payment.Payment) []Choice {
 // icons are the drawings of the methods.
 var icons = map[payment.Method]string{
 	payment.BankTransfer: "bank", payment.DomesticCard: "card", payment.InternationalCard: "globe", payment.CardPresent: "card",
-	payment.MoMo: "wallet", payment.ZaloPay: "wallet", payment.VNPayQR: "qr", payment.COD: "cash",
+	payment.MoMo: "wallet", payment.ZaloPay: "wallet", payment.VNPayQR: "qr", payment.COD: "cash", payment.AtPartner: "cash",
 }
 
 // head sets what goes around the content: title, announcement, and where the
