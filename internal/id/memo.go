@@ -4,10 +4,12 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/thungan/thungan/internal/clock"
 )
 
 // A memo code stands in the text of a bank transfer and names the payment:
-// "TG", nine random symbols, one check symbol. The symbols are the 32 of
+// "TG", nine symbols, one check symbol. The symbols are the 32 of
 // Crockford's base32, which leaves out I, L, O and U, so a payer who types the
 // code by hand cannot confuse 1 and I or 0 and O.
 //
@@ -17,8 +19,9 @@ import (
 const (
 	memoPrefix  = "TG"
 	memoPayload = 9
-	memoTimed   = 4  // of the payload, the digits that count time
-	memoTick    = 16 // seconds to one count; the digits come round in 12 days
+	memoTimed   = 5   // of the payload, the digits that count time
+	memoBase    = 26  // of these digits: no T is among the first 26 symbols, so no prefix is among the digits
+	memoTick    = 100 // milliseconds to one count; the digits come round in two weeks
 	memoSymbols = memoPayload + 1
 	memoLen     = len(memoPrefix) + memoSymbols
 
@@ -60,10 +63,11 @@ type Found struct {
 }
 
 // MemoCode is a fresh transfer memo code of 12 characters. After the prefix come
-// four hexadecimal digits that count time, so that codes made together stand
-// together in the index that they are looked up by; then five random symbols,
-// 33 million for each moment; then the check. No second code can begin inside
-// it. The caller checks that it is not in use.
+// five digits that count time, so that codes made together stand together in the
+// index that they are looked up by, and a commit of many writes few of its
+// pages; then four random symbols, a million for each tenth of a second; then
+// the check. No second code can begin inside it. The caller checks that it is
+// not in use.
 func (s *Source) MemoCode() string {
 	for {
 		code := s.memoCode()
@@ -77,13 +81,16 @@ func (s *Source) memoCode() string {
 	code := make([]byte, memoLen)
 	copy(code, memoPrefix)
 	var values [memoPayload]byte
-	tick := uint64(s.clock.Now().Unix()) / memoTick
-	for i, b := range s.bytes(memoPayload) {
-		if i < memoTimed {
-			b = byte(tick>>(4*(memoTimed-1-i))) & 15
-		}
-		values[i] = b & 31
-		code[len(memoPrefix)+i] = alphabet[values[i]]
+	tick := uint64(clock.Millis(s.clock.Now())) / memoTick
+	for i := memoTimed - 1; i >= 0; i-- {
+		values[i] = byte(tick % memoBase)
+		tick /= memoBase
+	}
+	for i, b := range s.bytes(memoPayload - memoTimed) {
+		values[memoTimed+i] = b & 31
+	}
+	for i, v := range values {
+		code[len(memoPrefix)+i] = alphabet[v]
 	}
 	code[memoLen-1] = alphabet[checkValue(values)]
 	return string(code)
@@ -234,7 +241,7 @@ func buildSymbolValues() (table [utf8.RuneSelf]byte) {
 	return table
 }
 
-// checkValue is the check symbol's value for nine random symbols.
+// checkValue is the check symbol's value for nine symbols.
 func checkValue(values [memoPayload]byte) byte {
 	var sum byte
 	for _, v := range values {

@@ -1,11 +1,13 @@
 package id
 
 import (
+	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/thungan/thungan/internal/clock"
 	"pgregory.net/rapid"
 )
 
@@ -248,10 +250,30 @@ func FuzzFindMemoCodes(f *testing.F) {
 // A code must not look as if another one began inside it: the matcher would
 // have to tell people about candidates that nobody wrote.
 func TestMemoCodeHasNoOtherInside(t *testing.T) {
-	s := newSource()
+	c := clock.NewManual(noon)
+	s := NewSource(rand.Reader, c)
 	for range 20_000 {
+		c.Advance(7777 * time.Millisecond) // a day and a half: the digits that count time take all forms
 		if code := s.MemoCode(); strings.Contains(code[1:], memoPrefix) {
 			t.Fatal(code)
 		}
+	}
+}
+
+// Codes made in a later tenth of a second stand behind those made before: the
+// index that they are looked up by grows at its end.
+func TestMemoCodesFollowTime(t *testing.T) {
+	// From a moment at which the digits begin anew.
+	const round = memoTick * memoBase * memoBase * memoBase * memoBase * memoBase
+	c := clock.NewManual(clock.FromMillis(clock.Millis(noon) / round * round))
+	s := NewSource(rand.Reader, c)
+	last := ""
+	for range 5000 {
+		code := s.MemoCode()
+		if code[:len(memoPrefix)+memoTimed] <= last {
+			t.Fatalf("%s after %s", code, last)
+		}
+		last = code[:len(memoPrefix)+memoTimed]
+		c.Advance(memoTick * time.Millisecond)
 	}
 }
