@@ -2,7 +2,6 @@ package paykit
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -61,13 +60,13 @@ func decodeCheckout(body []byte, platform bool) (checkoutRequest, error) {
 
 // readMethods reads payment_method, or else available_payment_methods (P14,
 // P15).
-func readMethods(top fields) []payment.Method {
-	if _, given := top.values["payment_method"]; given {
+func readMethods(top *fields) []payment.Method {
+	if _, given := top.value.Member("payment_method"); given {
 		return methodsOf(top.choice("payment_method", methodNames, true))
 	}
 	list := top.choices("available_payment_methods", methodNames)
 	if len(list) == 0 && top.errs["available_payment_methods"] == nil {
-		top.errs.add("payment_method", msgRequired)
+		top.fail("payment_method", []string{msgRequired})
 	}
 	return methodsOf(list...)
 }
@@ -110,7 +109,7 @@ func decodeRefund(body []byte) (refundRequest, error) {
 	return r, top.err()
 }
 
-func readRefundIDs(top fields) refundRequest {
+func readRefundIDs(top *fields) refundRequest {
 	return refundRequest{
 		paymentID: top.text("payment_id", maxID, true),
 		refundID:  top.text("refund_id", maxID, true),
@@ -130,27 +129,19 @@ func amountOf(decimal string) money.VND {
 
 // decodeObject reads a body that has to be one JSON object (P5). Numbers keep
 // their digits.
-func decodeObject(body []byte) (fields, error) {
-	if err := httpx.CheckJSON(body, maxDepth); err != nil {
-		return fields{}, parseError(err)
+func decodeObject(body []byte) (*fields, error) {
+	v, err := httpx.ParseJSON(body, maxDepth)
+	switch {
+	case err != nil:
+		return nil, parseError(err)
+	case loneSurrogate(body):
+		return nil, badBody("a string holds an unpaired surrogate.")
+	case v.Kind == httpx.Null:
+		return nil, fieldErrors{nonFieldErrors: []string{msgNoData}}
+	case v.Kind != httpx.Object:
+		return nil, notObject(v)
 	}
-	if loneSurrogate(body) {
-		return fields{}, badBody("a string holds an unpaired surrogate.")
-	}
-	var v any
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	if err := d.Decode(&v); err != nil {
-		return fields{}, parseError(err)
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		return newFields(v), nil
-	case nil:
-		return fields{}, fieldErrors{nonFieldErrors: []string{msgNoData}}
-	default:
-		return fields{}, notObject(v)
-	}
+	return &fields{value: v}, nil
 }
 
 func badBody(why string) fieldErrors {
@@ -174,7 +165,7 @@ func parseError(err error) fieldErrors {
 // loneSurrogate says whether valid JSON escapes half a surrogate pair, which
 // encoding/json would quietly replace.
 func loneSurrogate(body []byte) bool {
-	for i := 0; i < len(body); i++ {
+	for i := bytes.IndexByte(body, '\\'); i >= 0 && i < len(body); i++ {
 		if body[i] != '\\' {
 			continue
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/thungan/thungan/internal/httpx"
 )
 
 // The messages are those of Django REST Framework 3.14 (source 4), word for
@@ -41,52 +43,50 @@ type fieldErrors map[string]any
 
 func (e fieldErrors) Error() string { return "invalid request" }
 
-// add appends messages under key.
-func (e fieldErrors) add(key string, messages ...string) {
-	had, _ := e[key].([]string)
-	e[key] = append(had, messages...)
-}
-
 // fields reads the keys of one JSON object and gathers what is wrong with all
 // of them. Each method returns the zero value for a key that is absent or bad.
 type fields struct {
-	values map[string]any
-	errs   fieldErrors
+	value httpx.Value // an object
+	errs  fieldErrors // nil for none
 }
 
-func newFields(values map[string]any) fields {
-	return fields{values: values, errs: fieldErrors{}}
+// fail notes what is wrong with key: messages, or fieldErrors of its own.
+func (f *fields) fail(key string, what any) {
+	if f.errs == nil {
+		f.errs = fieldErrors{}
+	}
+	f.errs[key] = what
 }
 
 // lookup returns the value of key, and false when it is absent or null, which
 // is an error for null always and for absence when the key is required.
-func (f fields) lookup(key string, required bool) (any, bool) {
-	v, present := f.values[key]
+func (f *fields) lookup(key string, required bool) (httpx.Value, bool) {
+	v, present := f.value.Member(key)
 	switch {
 	case !present && required:
-		f.errs.add(key, msgRequired)
-	case present && v == nil:
-		f.errs.add(key, msgNull)
+		f.fail(key, []string{msgRequired})
+	case present && v.Kind == httpx.Null:
+		f.fail(key, []string{msgNull})
 	}
-	return v, v != nil
+	return v, present && v.Kind != httpx.Null
 }
 
 // text reads a string of 1 to limit characters, trimmed (CharField).
-func (f fields) text(key string, limit int, required bool) string {
+func (f *fields) text(key string, limit int, required bool) string {
 	v, ok := f.lookup(key, required)
 	if !ok {
 		return ""
 	}
 	s, messages := cleanText(v, limit)
 	if len(messages) > 0 {
-		f.errs.add(key, messages...)
+		f.fail(key, messages)
 		return ""
 	}
 	return s
 }
 
 // url reads a text that is a URL (URLField).
-func (f fields) url(key string, required bool) string {
+func (f *fields) url(key string, required bool) string {
 	v, ok := f.lookup(key, required)
 	if !ok {
 		return ""
@@ -96,7 +96,7 @@ func (f fields) url(key string, required bool) string {
 		messages = append(messages, msgURL)
 	}
 	if len(messages) > 0 {
-		f.errs.add(key, messages...)
+		f.fail(key, messages)
 		return ""
 	}
 	return s
@@ -104,7 +104,7 @@ func (f fields) url(key string, required bool) string {
 
 // cleanText trims a text and says what is wrong with it. The text is "" when
 // there is none to look further at.
-func cleanText(v any, limit int) (string, []string) {
+func cleanText(v httpx.Value, limit int) (string, []string) {
 	s, ok := textOf(v)
 	if !ok {
 		return "", []string{msgNotString}
@@ -124,14 +124,8 @@ func cleanText(v any, limit int) (string, []string) {
 }
 
 // textOf is a string, or a number as it was written (P9).
-func textOf(v any) (string, bool) {
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		return v.String(), true
-	}
-	return "", false
+func textOf(v httpx.Value) (string, bool) {
+	return v.Text, v.Kind == httpx.String || v.Kind == httpx.Number
 }
 
 // isSpace is what Python trims: Unicode's white space and the four ASCII
@@ -140,44 +134,55 @@ func isSpace(r rune) bool { return unicode.IsSpace(r) || (0x1c <= r && r <= 0x1f
 
 // choice reads one of the allowed words; no trimming, no other case
 // (ChoiceField).
-func (f fields) choice(key string, allowed []string, required bool) string {
+func (f *fields) choice(key string, allowed []string, required bool) string {
 	v, ok := f.lookup(key, required)
 	if !ok {
 		return ""
 	}
-	s := shown(v)
-	if !slices.Contains(allowed, s) {
-		f.errs.add(key, fmt.Sprintf(msgChoice, s))
-		return ""
+	s, message := chosen(v, allowed)
+	if message != "" {
+		f.fail(key, []string{message})
 	}
 	return s
 }
 
+// chosen is the allowed word that a value is, or the message for what is wrong
+// with it.
+func chosen(v httpx.Value, allowed []string) (word, message string) {
+	if v.Kind == httpx.Null {
+		return "", msgNull
+	}
+	s := shown(v)
+	if !slices.Contains(allowed, s) {
+		return "", fmt.Sprintf(msgChoice, s)
+	}
+	return s, ""
+}
+
 // choices reads a list of allowed words (ListField of ChoiceField). Errors of
 // elements are told by their index.
-func (f fields) choices(key string, allowed []string) []string {
+func (f *fields) choices(key string, allowed []string) []string {
 	v, ok := f.lookup(key, false)
 	if !ok {
 		return nil
 	}
-	list, ok := v.([]any)
-	if !ok {
-		f.errs.add(key, fmt.Sprintf(msgNotList, typeName(v)))
+	if v.Kind != httpx.Array {
+		f.fail(key, []string{fmt.Sprintf(msgNotList, typeName(v))})
 		return nil
 	}
-	elements := map[string]any{}
-	for i, e := range list {
-		elements[strconv.Itoa(i)] = e
-	}
-	each := newFields(elements)
+	var each fields
 	var out []string
-	for i := range list {
-		if s := each.choice(strconv.Itoa(i), allowed, true); s != "" && !slices.Contains(out, s) {
+	for i, e := range v.List {
+		s, message := chosen(e, allowed)
+		switch {
+		case message != "":
+			each.fail(strconv.Itoa(i), []string{message})
+		case !slices.Contains(out, s):
 			out = append(out, s)
 		}
 	}
-	if len(each.errs) > 0 {
-		f.errs[key] = each.errs
+	if each.errs != nil {
+		f.fail(key, each.errs)
 		return nil
 	}
 	return out
@@ -185,92 +190,87 @@ func (f fields) choices(key string, allowed []string) []string {
 
 // decimal reads an amount of at least 0.000001 (DecimalField) and returns its
 // text.
-func (f fields) decimal(key string) string {
+func (f *fields) decimal(key string) string {
 	v, ok := f.lookup(key, true)
 	if !ok {
 		return ""
 	}
 	s, ok := textOf(v)
 	if !ok {
-		f.errs.add(key, msgNumber)
+		f.fail(key, []string{msgNumber})
 		return ""
 	}
 	s, message := checkDecimal(s)
 	if message != "" {
-		f.errs.add(key, message)
+		f.fail(key, []string{message})
 		return ""
 	}
 	return s
 }
 
 // datetime reads an optional moment (DateTimeField).
-func (f fields) datetime(key string) time.Time {
+func (f *fields) datetime(key string) time.Time {
 	v, ok := f.lookup(key, false)
 	if !ok {
 		return time.Time{}
 	}
-	s, ok := v.(string)
-	if !ok {
-		f.errs.add(key, msgDatetime)
+	if v.Kind != httpx.String {
+		f.fail(key, []string{msgDatetime})
 		return time.Time{}
 	}
-	t, message := parseDatetime(s)
+	t, message := parseDatetime(v.Text)
 	if message != "" {
-		f.errs.add(key, message)
+		f.fail(key, []string{message})
 	}
 	return t
 }
 
 // object reads a required nested object. When it is none, the error is noted
 // and the second result is false.
-func (f fields) object(key string) (fields, bool) {
+func (f *fields) object(key string) (*fields, bool) {
 	v, ok := f.lookup(key, true)
-	if !ok {
-		return fields{}, false
+	if ok && v.Kind != httpx.Object {
+		f.fail(key, notObject(v))
+		return nil, false
 	}
-	values, ok := v.(map[string]any)
-	if !ok {
-		f.errs[key] = notObject(v)
-		return fields{}, false
-	}
-	return newFields(values), true
+	return &fields{value: v}, ok
 }
 
 // nest notes the errors of a nested object under key.
-func (f fields) nest(key string, inner fields) {
-	if len(inner.errs) > 0 {
-		f.errs[key] = inner.errs
+func (f *fields) nest(key string, inner *fields) {
+	if inner.errs != nil {
+		f.fail(key, inner.errs)
 	}
 }
 
 // err returns what was gathered, nil for nothing.
-func (f fields) err() error {
-	if len(f.errs) == 0 {
+func (f *fields) err() error {
+	if f.errs == nil {
 		return nil
 	}
 	return f.errs
 }
 
-func notObject(v any) fieldErrors {
+func notObject(v httpx.Value) fieldErrors {
 	return fieldErrors{nonFieldErrors: []string{fmt.Sprintf(msgNotObject, typeName(v))}}
 }
 
 // typeName is what Python calls the type of a decoded JSON value; the messages
 // carry it.
-func typeName(v any) string {
-	switch v := v.(type) {
-	case nil:
+func typeName(v httpx.Value) string {
+	switch v.Kind {
+	case httpx.Null:
 		return "NoneType"
-	case bool:
+	case httpx.Bool:
 		return "bool"
-	case json.Number:
-		if strings.ContainsAny(v.String(), ".eE") {
+	case httpx.Number:
+		if strings.ContainsAny(v.Text, ".eE") {
 			return "float"
 		}
 		return "int"
-	case []any:
+	case httpx.Array:
 		return "list"
-	case map[string]any:
+	case httpx.Object:
 		return "dict"
 	}
 	return "str"
@@ -278,18 +278,16 @@ func typeName(v any) string {
 
 // shown is a bad choice as its message repeats it: scalars in Python's words,
 // lists and objects as JSON.
-func shown(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	case bool:
-		if v {
+func shown(v httpx.Value) string {
+	switch v.Kind {
+	case httpx.String, httpx.Number:
+		return v.Text
+	case httpx.Bool:
+		if v.Text == "true" {
 			return "True"
 		}
 		return "False"
 	}
-	text, _ := json.Marshal(v) // it came from JSON, so it can go back
+	text, _ := json.Marshal(v.Tree()) // it came from JSON, so it can go back
 	return string(text)
 }
