@@ -8,15 +8,16 @@ import (
 	"github.com/thungan/thungan/payment"
 )
 
-// The request headers that authenticate (source 2).
+// The request headers that authenticate (source 2), in the form in which
+// net/http keeps them; on the wire their case does not count.
 const (
-	headerAPIKey            = "api-key"
-	headerSecretKey         = "secret-key"
-	headerMID               = "mid"
-	headerMerchantAPIKey    = "merchant-api-key"
-	headerMerchantSecretKey = "merchant-secret-key"
-	headerPlatformAPIKey    = "platform-api-key"
-	headerPlatformSecretKey = "platform-secret-key"
+	headerAPIKey            = "Api-Key"
+	headerSecretKey         = "Secret-Key"
+	headerMID               = "Mid"
+	headerMerchantAPIKey    = "Merchant-Api-Key"
+	headerMerchantSecretKey = "Merchant-Secret-Key"
+	headerPlatformAPIKey    = "Platform-Api-Key"
+	headerPlatformSecretKey = "Platform-Secret-Key"
 )
 
 // caller is who sent a request.

@@ -337,6 +337,13 @@ func (h *handler) reject(w http.ResponseWriter, status int, why string) {
 	})
 }
 
+// Headers that every answer has. net/http does not change them.
+var (
+	contentJSON = []string{"application/json"}
+	noStore     = []string{"no-store"}
+	noSniff     = []string{"nosniff"}
+)
+
 func (h *handler) send(w http.ResponseWriter, status int, answer any) {
 	body, err := encode(answer)
 	if err != nil {
@@ -345,10 +352,9 @@ func (h *handler) send(w http.ResponseWriter, status int, answer any) {
 		h.log.Error("encode", "error", err.Error())
 		panic(http.ErrAbortHandler)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
+	header := w.Header()
+	header["Content-Type"], header["Cache-Control"], header["X-Content-Type-Options"] = contentJSON, noStore, noSniff
+	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client has gone if it fails
 }

@@ -1,8 +1,6 @@
 package paykit
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -167,15 +165,4 @@ func methodOf(p payment.Payment) string {
 		return methodToWire[p.Methods[0]]
 	}
 	return methodToWire[p.Method]
-}
-
-// encode writes JSON as it is sent: compact, < > & as they are.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("paykit: encode: %w", err)
-	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }

@@ -120,6 +120,13 @@ var moment = regexp.MustCompile(`^([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})[T ]([0-9]
 // parseDatetime reads a datetime in any offset, or none for UTC (P12), and
 // returns it in UTC, or the message for what is wrong with it.
 func parseDatetime(s string) (time.Time, string) {
+	// The form that our own answers have. time.Parse reads it as the pattern
+	// below does, at a tenth of the cost.
+	if len(s) == len(timeLayout) && s[10] == 'T' && s[len(s)-1] == 'Z' && s[19] == '.' {
+		if t, err := time.Parse(time.RFC3339, s); err == nil && t.Year() > 0 {
+			return t.UTC(), ""
+		}
+	}
 	m := moment.FindStringSubmatch(s)
 	if m == nil {
 		return time.Time{}, msgDatetime
@@ -176,8 +183,12 @@ func validHost(u *url.URL) bool {
 		ip, err := netip.ParseAddr(host)
 		return err == nil && ip.Is6() && ip.Zone() == ""
 	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return ip.Is4()
+	// A name is no IP address when it has no colon and ends in a letter; to
+	// parse it would only make an error.
+	if strings.Contains(host, ":") || !strings.ContainsFunc(host[max(len(host)-1, 0):], unicode.IsLetter) {
+		if ip, err := netip.ParseAddr(host); err == nil {
+			return ip.Is4()
+		}
 	}
 	return strings.EqualFold(host, "localhost") || validDomain(host)
 }
