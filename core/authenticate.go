@@ -17,11 +17,10 @@ var noSecret = auth.Hash("")
 // CodeUnauthorized: a caller learns nothing from it. A locked or closed
 // merchant is returned; ask Usable.
 func (c *Core) Authenticate(ctx context.Context, dialect, key, secret string) (payment.Merchant, error) {
-	keyHash := auth.Hash(key)
 	// Only a right pair is remembered, so that a wrong secret takes the time of
 	// an unknown key.
-	pair := dialect + " " + keyHash + " " + auth.Hash(secret)
-	who, err := c.directory.keys.get(&c.directory, pair, func() (known, error) { return c.lookUp(ctx, dialect, keyHash, secret) })
+	pair := auth.DigestOf(dialect, key, secret)
+	who, err := c.directory.keys.get(&c.directory, pair, func() (known, error) { return c.lookUp(ctx, dialect, auth.Hash(key), secret) })
 	if err == nil && revoked(who.key, c.Now()) {
 		err = errUnauthorized
 	}

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/thungan/thungan/dialect"
@@ -60,6 +61,7 @@ type Core struct {
 	patience  time.Duration
 	firstLook time.Duration
 	pageKey   []byte
+	pageMACs  sync.Pool // of hash.Hash with the page key
 	// nobodysSecret is what signatures of unknown keys are checked with.
 	nobodysSecret string
 	watchers      watchers

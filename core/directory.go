@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/thungan/thungan/booking"
+	"github.com/thungan/thungan/internal/auth"
 	"github.com/thungan/thungan/payment"
 )
 
@@ -17,13 +18,16 @@ const freshFor = time.Second
 // Only what was found is remembered.
 type directory struct {
 	generation atomic.Uint64
-	keys       memory[known]
-	signers    memory[signer]
-	profiles   memory[payment.Profile]
-	partners   memory[booking.Partner]
-	accounts   memory[[]payment.ReceivingAccount] // by merchant; "" has all with virtual accounts
-	connectors memory[[]payment.Connector]        // by merchant
+	keys       memory[auth.Digest, known] // by what was sent
+	signers    memory[string, signer]
+	profiles   memory[profileKey, payment.Profile]
+	partners   memory[string, booking.Partner]
+	accounts   memory[string, []payment.ReceivingAccount] // by merchant; "" has all with virtual accounts
+	connectors memory[string, []payment.Connector]        // by merchant
 }
+
+// profileKey names a profile.
+type profileKey struct{ merchantID, dialect string }
 
 // known is a key pair with its merchant.
 type known struct {
@@ -35,9 +39,9 @@ type known struct {
 func (d *directory) forget() { d.generation.Add(1) }
 
 // memory keeps values by name for a short while.
-type memory[V any] struct {
+type memory[K comparable, V any] struct {
 	mu     sync.RWMutex
-	values map[string]remembered[V]
+	values map[K]remembered[V]
 }
 
 type remembered[V any] struct {
@@ -51,7 +55,7 @@ const remembers = 10_000
 
 // get returns a remembered value or loads it. The generation is read before the
 // load: what is forgotten meanwhile is not remembered.
-func (m *memory[V]) get(d *directory, name string, load func() (V, error)) (V, error) {
+func (m *memory[K, V]) get(d *directory, name K, load func() (V, error)) (V, error) {
 	generation, now := d.generation.Load(), time.Now()
 	m.mu.RLock()
 	r, ok := m.values[name]
@@ -66,7 +70,7 @@ func (m *memory[V]) get(d *directory, name string, load func() (V, error)) (V, e
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.values == nil || len(m.values) >= remembers {
-		m.values = map[string]remembered[V]{}
+		m.values = map[K]remembered[V]{}
 	}
 	m.values[name] = remembered[V]{value, generation, now.Add(freshFor)}
 	return value, nil

@@ -201,7 +201,7 @@ func profileAudit(f payment.Profile) any {
 
 // Profile returns how a merchant is known in a dialect, or CodeNotFound.
 func (c *Core) Profile(ctx context.Context, merchantID, dialect string) (payment.Profile, error) {
-	return c.directory.profiles.get(&c.directory, merchantID+" "+dialect, func() (payment.Profile, error) {
+	return c.directory.profiles.get(&c.directory, profileKey{merchantID, dialect}, func() (payment.Profile, error) {
 		return view(ctx, c, "profile", func(tx *store.Tx) (payment.Profile, error) { return tx.Profile(ctx, merchantID, dialect) })
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"hash"
 	"net/url"
 	"sync"
 	"time"
@@ -24,9 +25,15 @@ func (c *Core) PageURL(publicID string, p payment.Payment) string {
 
 // keyOf is 128 bits that only this gateway can make from a payment's id.
 func (c *Core) keyOf(paymentID string) string {
-	mac := hmac.New(sha256.New, c.pageKey)
+	mac, _ := c.pageMACs.Get().(hash.Hash)
+	if mac == nil {
+		mac = hmac.New(sha256.New, c.pageKey)
+	}
+	defer c.pageMACs.Put(mac)
+	mac.Reset()
 	mac.Write([]byte(paymentID))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+	var sum [sha256.Size]byte
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(sum[:0])[:16])
 }
 
 // Page is what the hosted page shows.

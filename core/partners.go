@@ -32,8 +32,8 @@ type KeyOwner struct {
 // send nothing else. Every failure is CodeUnauthorized. A locked or closed
 // merchant is returned; ask Usable.
 func (c *Core) AuthenticateKey(ctx context.Context, dialect, key string) (KeyOwner, error) {
-	hash := auth.Hash(key)
-	who, err := c.directory.keys.get(&c.directory, dialect+" key "+hash, func() (known, error) { return c.lookUpKey(ctx, dialect, hash) })
+	// Two texts: no pair of Authenticate has this digest.
+	who, err := c.directory.keys.get(&c.directory, auth.DigestOf(dialect, key), func() (known, error) { return c.lookUpKey(ctx, dialect, auth.Hash(key)) })
 	if err == nil && revoked(who.key, c.Now()) {
 		err = errUnauthorized
 	}

@@ -62,11 +62,10 @@ func (e *Error) Unwrap() error { return e.Cause }
 // CodeOf returns err's code, CodeInternal for an error that has none, and ""
 // for nil.
 func CodeOf(err error) Code {
-	var e *Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return ""
-	case errors.As(err, &e):
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
 	return CodeInternal

@@ -87,7 +87,9 @@ func run(args []string) (status int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	command.BindTo(ctx, (*context.Context)(nil))
-	if err := command.Run(); err != nil {
+	err = command.Run()
+	logged.Flush()
+	if err != nil {
 		complain(err)
 		return exitFailed
 	}

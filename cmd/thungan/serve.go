@@ -82,11 +82,15 @@ type logFlags struct {
 	LogFormat string     `help:"text or json." enum:"text,json" default:"text"`
 }
 
+// logged is what was logged and has not gone to standard error yet. What else
+// goes there goes after it.
+var logged = httpx.NewBatch(os.Stderr)
+
 func (f logFlags) logger() *slog.Logger {
 	opts := &slog.HandlerOptions{Level: f.LogLevel}
-	var h slog.Handler = slog.NewTextHandler(os.Stderr, opts)
+	var h slog.Handler = slog.NewTextHandler(logged, opts)
 	if f.LogFormat == "json" {
-		h = slog.NewJSONHandler(os.Stderr, opts)
+		h = slog.NewJSONHandler(logged, opts)
 	}
 	return slog.New(httpx.NewMaskHandler(h))
 }

@@ -3,6 +3,7 @@ package auth
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,6 +49,19 @@ func TestSameString(t *testing.T) {
 			t.Fatalf("%q %q", a, b)
 		}
 	})
+}
+
+func TestDigestOf(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		texts := rapid.SliceOfN(rapid.String(), 2, 4)
+		a, b := texts.Draw(t, "a"), texts.Draw(t, "b")
+		if (DigestOf(a...) == DigestOf(b...)) != slices.Equal(a, b) {
+			t.Fatalf("%q %q", a, b)
+		}
+	})
+	if DigestOf("a", "bc") == DigestOf("ab", "c") || DigestOf("a", "b") == DigestOf("a", "b", "") {
+		t.Error("the same characters shared out differently")
+	}
 }
 
 func newThrottle(perMinute, burst, maxKeys int) (*Throttle, *clock.Manual) {

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"sync"
 	"time"
 )
 
@@ -31,8 +30,12 @@ func Log(logger *slog.Logger, observe func(Done)) func(http.Handler) http.Handle
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now() // a span on the machine's clock
-			entry := &logEntry{}
-			r = r.WithContext(context.WithValue(r.Context(), logEntryKey, entry))
+			entry := exchangeOf(r.Context())
+			if entry == nil {
+				entry = &exchange{Context: r.Context()}
+				r = r.WithContext(entry)
+			}
+			entry.logged, entry.attrs = true, entry.room[:0]
 			rec := &recorder{ResponseWriter: w}
 			finished := false
 			defer func() {
@@ -43,7 +46,7 @@ func Log(logger *slog.Logger, observe func(Done)) func(http.Handler) http.Handle
 					Duration: time.Since(start),
 					Bytes:    rec.bytes,
 				}
-				write(r.Context(), logger, done, entry)
+				write(logger, done, entry)
 				if observe != nil {
 					observe(done)
 				}
@@ -54,20 +57,20 @@ func Log(logger *slog.Logger, observe func(Done)) func(http.Handler) http.Handle
 	}
 }
 
-func write(ctx context.Context, logger *slog.Logger, d Done, entry *logEntry) {
+func write(logger *slog.Logger, d Done, e *exchange) {
 	level := slog.LevelInfo
 	if d.Status >= 500 {
 		level = slog.LevelError
 	}
-	attrs := append([]slog.Attr{
+	attrs := [8]slog.Attr{
 		slog.String("method", d.Method),
 		slog.String("route", d.Route),
 		slog.Int("status", d.Status),
 		slog.Float64("duration_ms", float64(d.Duration.Microseconds())/1000),
 		slog.Int64("bytes", d.Bytes),
-		slog.String("request_id", RequestIDFrom(ctx)),
-	}, entry.taken()...)
-	logger.LogAttrs(ctx, level, "request", attrs...)
+		slog.String("request_id", e.requestID),
+	}
+	logger.LogAttrs(e, level, "request", append(attrs[:6], e.taken()...)...)
 }
 
 // method keeps a client from inventing words in the log and the metrics.
@@ -82,30 +85,24 @@ func method(m string) string {
 // Note adds a field, such as payment_id, to the request's log line. Without Log
 // around the handler it does nothing.
 func Note(ctx context.Context, key, value string) {
-	if entry, ok := ctx.Value(logEntryKey).(*logEntry); ok {
-		entry.mu.Lock()
-		defer entry.mu.Unlock()
-		entry.attrs = append(entry.attrs, slog.String(key, value))
+	if e := exchangeOf(ctx); e != nil && e.logged {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.attrs = append(e.attrs, slog.String(key, value))
 	}
 }
 
 // NoteRoute names the route for the log and the metrics. It is for handlers
 // behind http.StripPrefix or a second mux, whose pattern Log cannot see.
 func NoteRoute(ctx context.Context, pattern string) {
-	if entry, ok := ctx.Value(logEntryKey).(*logEntry); ok {
-		entry.mu.Lock()
-		defer entry.mu.Unlock()
-		entry.route = pattern
+	if e := exchangeOf(ctx); e != nil && e.logged {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.route = pattern
 	}
 }
 
-type logEntry struct {
-	mu    sync.Mutex
-	route string
-	attrs []slog.Attr
-}
-
-func (e *logEntry) routeOr(pattern string) string {
+func (e *exchange) routeOr(pattern string) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.route != "" {
@@ -114,7 +111,7 @@ func (e *logEntry) routeOr(pattern string) string {
 	return pattern
 }
 
-func (e *logEntry) taken() []slog.Attr {
+func (e *exchange) taken() []slog.Attr {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.attrs
@@ -126,7 +123,10 @@ func (e *logEntry) taken() []slog.Attr {
 func Recover(logger *slog.Logger, onPanic http.HandlerFunc) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			rec := &recorder{ResponseWriter: w}
+			rec, ok := w.(*recorder) // Log's, when it is around
+			if !ok {
+				rec = &recorder{ResponseWriter: w}
+			}
 			defer func() {
 				cause := recover()
 				if cause == nil {

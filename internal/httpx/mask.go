@@ -183,14 +183,36 @@ func (h *MaskHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.next.Enabled(ctx, level)
 }
 
-// Handle passes a masked copy of the record on.
+// Handle passes a masked copy of the record on, or the record itself when it
+// shows no card number.
 func (h *MaskHandler) Handle(ctx context.Context, r slog.Record) error {
+	if plain(r) {
+		return h.next.Handle(ctx, r)
+	}
 	masked := slog.NewRecord(r.Time, r.Level, MaskPAN(r.Message), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		masked.AddAttrs(maskAttr(a))
 		return true
 	})
 	return h.next.Handle(ctx, masked)
+}
+
+// plain says whether a record is of simple values and has nothing to mask, as
+// nearly all are.
+func plain(r slog.Record) bool {
+	found := HasPAN(r.Message)
+	r.Attrs(func(a slog.Attr) bool {
+		switch a.Value.Kind() {
+		case slog.KindString:
+			found = HasPAN(a.Key) || HasPAN(a.Value.String())
+		case slog.KindInt64, slog.KindUint64, slog.KindFloat64, slog.KindBool, slog.KindDuration, slog.KindTime:
+			found = HasPAN(a.Key)
+		default:
+			found = true
+		}
+		return !found
+	})
+	return !found
 }
 
 // WithAttrs masks the attributes once, for all records to come.

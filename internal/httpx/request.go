@@ -11,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // RequestIDHeader carries the request id in both directions.
@@ -23,8 +25,7 @@ const RequestIDHeader = "X-Request-Id"
 type contextKey int
 
 const (
-	requestIDKey contextKey = iota
-	logEntryKey
+	exchangeKey contextKey = iota
 	drainingKey
 )
 
@@ -39,15 +40,45 @@ func RequestID(newID func() string) func(http.Handler) http.Handler {
 				id = newID()
 			}
 			w.Header().Set(RequestIDHeader, id)
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestIDKey, id)))
+			next.ServeHTTP(w, r.WithContext(&exchange{Context: r.Context(), requestID: id}))
 		})
 	}
 }
 
 // RequestIDFrom is the id RequestID gave, or "".
 func RequestIDFrom(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey).(string)
-	return id
+	if e := exchangeOf(ctx); e != nil {
+		return e.requestID
+	}
+	return ""
+}
+
+// exchange is what the middleware knows of a request. It is the request's
+// context, since each change of that copies the request.
+type exchange struct {
+	context.Context
+	requestID string
+
+	// What the log will say of it, once Log is around the handler.
+	logged bool
+	mu     sync.Mutex
+	route  string
+	attrs  []slog.Attr
+	room   [2]slog.Attr // for the first of attrs
+}
+
+// Value gives the exchange itself under exchangeKey.
+func (e *exchange) Value(key any) any {
+	if key == exchangeKey {
+		return e
+	}
+	return e.Context.Value(key)
+}
+
+// exchangeOf is nil outside of the middleware.
+func exchangeOf(ctx context.Context) *exchange {
+	e, _ := ctx.Value(exchangeKey).(*exchange)
+	return e
 }
 
 func validRequestID(id string) bool {
@@ -69,6 +100,9 @@ func validRequestID(id string) bool {
 // invalid when the connection has no IP address (a unix socket).
 func ClientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	addr := parseHop(r.RemoteAddr)
+	if len(trusted) == 0 {
+		return addr
+	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, hop := range slices.Backward(hops) {
 		if !isTrusted(addr, trusted) {
@@ -110,10 +144,14 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 	if r.Body == nil {
 		return nil, nil
 	}
-	var body bytes.Buffer
 	if r.ContentLength > 0 && r.ContentLength <= limit {
-		body.Grow(int(r.ContentLength) + bytes.MinRead)
+		body := make([]byte, r.ContentLength) // net/http gives no more than was announced
+		if _, err := io.ReadFull(r.Body, body); err != nil {
+			return nil, fmt.Errorf("httpx: read request body: %w", err)
+		}
+		return body, nil
 	}
+	var body bytes.Buffer
 	_, err := io.Copy(&body, http.MaxBytesReader(w, r.Body, limit))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, ErrTooLarge

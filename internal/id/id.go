@@ -40,6 +40,7 @@ type Source struct {
 	random  io.Reader
 	millis  int64
 	counter uint16
+	scratch [16]byte // what was read last, so that reading needs no memory of its own
 }
 
 // NewSource makes ids from random, which is crypto/rand's Reader outside tests,
@@ -52,9 +53,9 @@ func NewSource(random io.Reader, c clock.Clock) *Source {
 // form. Each id of one Source sorts after the one before, even within one
 // millisecond and when the clock steps back.
 func (s *Source) New() string {
-	var u [16]byte
 	s.mu.Lock()
-	s.read(u[6:])
+	s.read(s.scratch[6:])
+	u := s.scratch
 	millis, counter := s.tick(binary.BigEndian.Uint16(u[6:]))
 	s.mu.Unlock()
 
