@@ -160,7 +160,7 @@ func TestMarkdown(t *testing.T) {
 	r.Cells[0].Errors = map[string]int64{"timeout": 3, "connection closed": 1}
 	text := strings.Join(strings.Fields(r.markdown()), " ")
 	for _, want := range []string{
-		"A CPU, 2 cores, 2,048 MiB", "3 of 6 cells began while the machine was busy",
+		"A CPU, 2 cores, 2,048 MiB", "3 of 6 cells had to share the machine with others",
 		"| SQLite | 256 | 8,000 (6,000–10,000) |", "* round 1, sqlite create, 256 connections: connection closed 1, timeout 3 (of 4)",
 	} {
 		if !strings.Contains(text, want) {

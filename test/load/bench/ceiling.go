@@ -19,8 +19,7 @@ func (b *bench) ceilingServer(ctx context.Context) (*node, error) {
 }
 
 func (b *bench) ceiling(ctx context.Context, n *node, connections int) error {
-	c, err := b.measure(ctx, cellCeiling, n, connections, "-mode", "create", "-tag", b.tag(), "-hot")
-	c.Engine = ""
-	b.report.add(c)
-	return err
+	return b.measure(ctx, title("http", cellCeiling, connections), cell{Kind: cellCeiling}, func(c *cell) error {
+		return b.load(ctx, c, n, connections, "-mode", "create", "-tag", b.tag(), "-hot")
+	})
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	load "github.com/thungan/thungan/test/load"
@@ -13,44 +12,45 @@ import (
 // database, and measures how fast the node sends and records them: from the
 // first that is received until none is left to record.
 func (b *bench) deliver(ctx context.Context, n *node, r *receiver) error {
-	quiet, err := b.begin(ctx, fmt.Sprintf("%s notifications", n.engine))
-	if err != nil {
-		return err
-	}
-	if _, err := r.ask(ctx, "/reset"); err != nil {
-		return err
-	}
-	before, err := n.used(ctx)
-	if err != nil {
-		return err
-	}
-	p := database.Payments{
-		Tag: b.tag(), Merchant: n.site.Merchants[0], To: b.flags.notices, Since: time.Now().Add(-24*time.Hour + time.Duration(b.runs)*time.Minute),
-		Every: time.Millisecond, Target: n.site.IPN, Series: int64(b.runs),
-	}
-	if err := n.db.FillNotices(ctx, p); err != nil {
-		return err
-	}
-	seen, err := awaitDeliveries(ctx, r, p.To)
-	if err != nil {
-		return err
-	}
-	c := cell{Kind: cellDeliver, Engine: n.engine, Round: b.round, Quiet: quiet, Result: load.Result{Mode: "deliver", Connections: receivers, StartedNS: seen.FirstNS, All: seen.Count, Done: seen.Count}}
-	end, left, err := awaitRecords(ctx, n)
-	if err != nil {
-		return err
-	}
-	c.Fail("not delivered", max(left, p.To-seen.Count))
-	after, err := n.used(ctx)
-	if err != nil {
-		return err
-	}
-	if c.Seconds = end.Sub(time.Unix(0, seen.FirstNS)).Seconds(); c.Seconds > 0 && seen.Count > 0 {
-		c.PerSecond = float64(seen.Count) / c.Seconds
-		c.CPU = (after.cpu - before.cpu) / time.Duration(seen.Count) // with the rows' insertion on PostgreSQL
-	}
-	b.report.add(c)
-	return nil
+	return b.measure(ctx, n.engine+" notifications", cell{Kind: cellDeliver, Engine: n.engine}, func(c *cell) error {
+		if _, err := r.ask(ctx, "/reset"); err != nil {
+			return err
+		}
+		before, err := n.used(ctx)
+		if err != nil {
+			return err
+		}
+		profiled := b.profile(ctx, n, n.engine+" notifications", b.flags.cell)
+		p := database.Payments{
+			Tag: b.tag(), Merchant: n.site.Merchants[0], To: b.flags.notices, Since: time.Now().Add(-24*time.Hour + time.Duration(b.runs)*time.Minute),
+			Every: time.Millisecond, Target: n.site.IPN, Series: int64(b.runs),
+		}
+		if err := n.db.FillNotices(ctx, p); err != nil {
+			return err
+		}
+		seen, err := awaitDeliveries(ctx, r, p.To)
+		if err != nil {
+			return err
+		}
+		c.Result = load.Result{Mode: "deliver", Connections: receivers, StartedNS: seen.FirstNS, All: seen.Count, Done: seen.Count}
+		end, left, err := awaitRecords(ctx, n)
+		if err != nil {
+			return err
+		}
+		c.Fail("not delivered", max(left, p.To-seen.Count))
+		if err := <-profiled; err != nil {
+			return err
+		}
+		after, err := n.used(ctx)
+		if err != nil {
+			return err
+		}
+		if c.Seconds = end.Sub(time.Unix(0, seen.FirstNS)).Seconds(); c.Seconds > 0 && seen.Count > 0 {
+			c.PerSecond = float64(seen.Count) / c.Seconds
+			c.CPU = (after.cpu - before.cpu) / time.Duration(seen.Count) // with the rows' insertion on PostgreSQL
+		}
+		return nil
+	})
 }
 
 // awaitRecords waits until no notification is pending, or no more are recorded.

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 	"time"
 )
@@ -22,6 +23,9 @@ import (
 type flags struct {
 	short, big bool
 	out, json  string
+	profiles   string         // a folder for CPU profiles
+	only       *regexp.Regexp // nil for everything
+	waits      time.Duration  // in all, for quiet moments and for cells that were disturbed
 	verbose    bool
 
 	// What -short makes smaller.
@@ -55,6 +59,12 @@ func parseFlags(args []string) (flags, error) {
 	set.StringVar(&f.json, "json", "", "write everything that was measured as JSON to `FILE`")
 	set.Int64Var(&f.bigRows, "rows", f.bigRows, "how many payments -big is about; fewer are for trying it out")
 	set.IntVar(&f.rounds, "rounds", f.rounds, "how often to measure everything, 1 to 20")
+	set.StringVar(&f.profiles, "profiles", "", "write a CPU profile of the server under each load to this `FOLDER`; figures are a little worse for it")
+	set.Func("only", "measure only what this `REGEXP` matches, such as 'sqlite create, 256|pgbench'; each measurement says its name when it begins", func(text string) (err error) {
+		f.only, err = regexp.Compile(text)
+		return err
+	})
+	set.DurationVar(&f.waits, "waits", 4*time.Minute, "how long to wait for quiet moments, in all; then it measures on a busy machine, and says so")
 	set.DurationVar(&f.cell, "cell", f.cell, "how long each measurement takes, 1s to 10m")
 	if err := set.Parse(args); err != nil {
 		return f, err
@@ -108,10 +118,16 @@ func run(ctx context.Context, f flags) (err error) {
 	if b.report.Machine.Filesystem, err = filesystem(folder); err != nil {
 		return err
 	}
+	if f.profiles != "" {
+		if err := os.MkdirAll(f.profiles, 0o755); err != nil {
+			return err
+		}
+	}
 	f.say("building")
 	if b.tools, err = build(ctx, folder); err != nil {
 		return err
 	}
+	b.tools.profile = f.profiles != ""
 	if err := b.all(ctx); err != nil {
 		return err
 	}

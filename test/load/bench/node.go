@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -31,6 +32,7 @@ type node struct {
 	token  string // of the admin API
 	ports  []string
 
+	profiles string // where the server has its profiles, "" for nowhere
 	pid      int
 	done     chan error
 	started  time.Duration // from the start of the process until it was ready
@@ -144,6 +146,12 @@ func (n *node) start(ctx context.Context) error {
 	args := []string{"serve", "--database", n.url, "--key-file", n.keyFile(), "--listen", "127.0.0.1:0", "--public-url", "http://pay.example.com", "--log-format", "json"}
 	if len(n.ports) > 0 {
 		args = append(args, "--allow-ipn-networks", "127.0.0.0/8", "--allow-ipn-ports", strings.Join(n.ports, ","))
+	}
+	if n.tools.profile {
+		if n.profiles, err = freeAddress(); err != nil {
+			return err
+		}
+		args = append(args, "--profile-listen", n.profiles)
 	}
 	cmd := exec.Command(n.tools.thungan, args...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -259,6 +267,33 @@ func (n *node) used(ctx context.Context) (use, error) {
 	}
 	u.bytes -= log.Size() // the log is no part of what a payment needs
 	return u, nil
+}
+
+// freeAddress is a loopback address that nobody listens on now.
+func freeAddress() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return ln.Addr().String(), ln.Close()
+}
+
+// fetch gets what is at a URL.
+func fetch(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s: %s", req.URL.Path, res.Status, text)
+	}
+	return text, err
 }
 
 // get asks for something that needs no key.

@@ -130,22 +130,23 @@ func (b *bench) rest(ctx context.Context, n *node, r *receiver) error {
 // reads measures look-ups and page views.
 func (b *bench) reads(ctx context.Context, n *node) error {
 	const known = 2000
-	tag := b.tag()
-	made, err := b.generate(ctx, n, "-mode", "create", "-tag", tag, "-hot", "-n", strconv.Itoa(known), "-c", "16", "-d", "1m")
+	err := b.measure(ctx, title(n.engine, cellLookup, b.flags.callers), cell{Kind: cellLookup, Engine: n.engine}, func(c *cell) error {
+		tag := b.tag()
+		made, err := b.generate(ctx, n, "-mode", "create", "-tag", tag, "-hot", "-n", strconv.Itoa(known), "-c", "16", "-d", "1m")
+		if err != nil {
+			return err
+		}
+		if made.All != known {
+			return errors.New("the payments to look up could not be made: " + problems(made))
+		}
+		return b.load(ctx, c, n, b.flags.callers, "-mode", "lookup", "-tag", tag, "-hot", "-known", strconv.Itoa(known))
+	})
 	if err != nil {
 		return err
 	}
-	if made.All != known {
-		return errors.New("the payments to look up could not be made: " + problems(made))
-	}
-	c, err := b.measure(ctx, cellLookup, n, b.flags.callers, "-mode", "lookup", "-tag", tag, "-hot", "-known", strconv.Itoa(known))
-	if err != nil {
-		return err
-	}
-	b.report.add(c)
-	c, err = b.measure(ctx, cellPage, n, b.flags.callers, "-mode", "page", "-tag", b.tag(), "-hot")
-	b.report.add(c)
-	return err
+	return b.measure(ctx, title(n.engine, cellPage, b.flags.callers), cell{Kind: cellPage, Engine: n.engine}, func(c *cell) error {
+		return b.load(ctx, c, n, b.flags.callers, "-mode", "page", "-tag", b.tag(), "-hot")
+	})
 }
 
 // startPostgres starts a server that keeps what it commits, with room for its
@@ -358,7 +359,7 @@ func (b *bench) fill(ctx context.Context, n *node, from, to int64) error {
 	if err := n.db.Settle(ctx); err != nil {
 		return err
 	}
-	if _, err := awaitQuiet(ctx, b.flags.quietFor); err != nil {
+	if _, err := b.awaitQuiet(ctx); err != nil {
 		return err
 	}
 	return n.start(ctx)

@@ -71,6 +71,62 @@ func cpuOfFamily(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
+// cpuOfTree is the CPU of a process and all below it, of those too that have
+// ended and were waited for.
+func cpuOfTree(pid int) (time.Duration, error) {
+	all, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, err
+	}
+	used, children := map[int]time.Duration{}, map[int][]int{}
+	for _, stat := range all {
+		line, err := os.ReadFile(stat)
+		if err != nil {
+			continue // it has just ended
+		}
+		p, err := parseStat(string(line))
+		id, fault := strconv.Atoi(filepath.Base(filepath.Dir(stat)))
+		if err == nil && fault == nil {
+			used[id] = p.own + p.ended
+			children[p.parent] = append(children[p.parent], id)
+		}
+	}
+	sum := time.Duration(0)
+	for next := []int{pid}; len(next) > 0; next = next[1:] {
+		sum += used[next[0]]
+		next = append(next, children[next[0]]...)
+	}
+	return sum, nil
+}
+
+// othersDuring runs fn and says which part of the machine's CPU was used
+// meanwhile by anybody but this process and those below it. The kernel's own
+// threads count as others.
+func othersDuring(fn func() error) (float64, error) {
+	before, err := readShares()
+	if err != nil {
+		return 0, err
+	}
+	own, err := cpuOfTree(os.Getpid())
+	if err != nil {
+		return 0, err
+	}
+	if err := fn(); err != nil {
+		return 0, err
+	}
+	used, err := cpuOfTree(os.Getpid())
+	if err != nil {
+		return 0, err
+	}
+	after, err := readShares()
+	all := float64(after.all - before.all)
+	if err != nil || all <= 0 {
+		return 0, err
+	}
+	busy := all - float64(after.idle-before.idle)
+	return max(0, busy-float64((used-own)/tick)) / all, nil
+}
+
 // numberIn finds "name: 123 kB" or "name: 123" in a file of /proc.
 func numberIn(path, name string) (int64, error) {
 	text, err := os.ReadFile(path)

@@ -15,15 +15,16 @@ import (
 
 // report is everything that was measured.
 type report struct {
-	Machine     machine `json:"machine"`
-	Short       bool    `json:"short"`
-	Rounds      int     `json:"rounds"`
-	CellSeconds float64 `json:"cell_seconds"`
-	BinaryBytes int64   `json:"binary_bytes"`
-	BigRows     int64   `json:"big_rows"` // of the cells beside many payments
-	Facts       []facts `json:"engines"`
-	Cells       []cell  `json:"cells"`
-	Aims        []aim   `json:"aims"`
+	Machine     machine  `json:"machine"`
+	Short       bool     `json:"short"`
+	Rounds      int      `json:"rounds"`
+	CellSeconds float64  `json:"cell_seconds"`
+	BinaryBytes int64    `json:"binary_bytes"`
+	BigRows     int64    `json:"big_rows"`         // of the cells beside many payments
+	Failed      []string `json:"failed,omitempty"` // cells that could not be measured
+	Facts       []facts  `json:"engines"`
+	Cells       []cell   `json:"cells"`
+	Aims        []aim    `json:"aims"`
 }
 
 // facts are what is known of the program on one engine besides its speed.
@@ -71,6 +72,17 @@ func (r *report) values(w which, of func(cell) float64) []float64 {
 	return v
 }
 
+// inRound are one figure of a round's cells.
+func (r *report) inRound(w which, round int, of func(cell) float64) []float64 {
+	var v []float64
+	for _, c := range r.Cells {
+		if w.is(c) && c.Round == round {
+			v = append(v, of(c))
+		}
+	}
+	return v
+}
+
 // middle is the median of a figure; ok is false when there is none.
 func (r *report) middle(w which, of func(cell) float64) (float64, bool) {
 	return median(r.values(w, of))
@@ -98,11 +110,11 @@ func cpu(c cell) float64     { return float64(c.CPU) / float64(time.Millisecond)
 // ratio is the median of the rounds' ratios of two rates: what disturbs a round
 // disturbs both.
 func (r *report) ratio(over, under which) (float64, bool) {
-	a, b := r.values(over, rate), r.values(under, rate)
 	var v []float64
-	for i := range min(len(a), len(b)) {
-		if b[i] > 0 {
-			v = append(v, a[i]/b[i])
+	for round := 1; round <= r.Rounds; round++ {
+		a, there := median(r.inRound(over, round, rate))
+		if b, ok := median(r.inRound(under, round, rate)); ok && there && b > 0 {
+			v = append(v, a/b)
 		}
 	}
 	return median(v)
@@ -117,7 +129,7 @@ func problems(r load.Result) string {
 	return strings.Join(all, ", ")
 }
 
-// noisy is how many cells began on a busy machine.
+// noisy is how many cells had to share the machine.
 func (r *report) noisy() (n int) {
 	for _, c := range r.Cells {
 		if !c.Quiet {

@@ -138,7 +138,7 @@ func (r *report) preface() string {
 	}
 	return fmt.Sprintf(`%s, %d cores, %s MiB of memory; %s, %s; %s%s, %s, %s.
 The load generator, the databases and the receiver of notifications ran on the
-same machine. This was %s; %d of %d cells began while the machine was busy.
+same machine. This was %s; %d of %d cells had to share the machine with others.
 Figures are medians of the rounds, with the least and the most in brackets, and
 ratios are medians of each round's ratio. Absolute figures are this machine's;
 read the ratios.
@@ -238,6 +238,9 @@ func (r *report) factTable() string {
 // faults lists the cells that saw errors.
 func (r *report) faults() string {
 	var b strings.Builder
+	for _, cell := range r.Failed {
+		b.WriteString("* not measured: " + cell + "\n")
+	}
 	for _, c := range r.Cells {
 		if c.Failures() > 0 {
 			fmt.Fprintf(&b, "* round %d, %s %s, %d connections: %s (of %d)\n", c.Round, c.Engine, c.Kind, c.Connections, problems(c.Result), c.All+c.Failures())

@@ -24,6 +24,8 @@ const module = "github.com/thungan/thungan/"
 // commits of new payments.
 type tools struct {
 	thungan, ceiling, gen, receiver, send string
+
+	profile bool // servers show their profiles
 }
 
 // build makes them in a folder, as `make build` would.
