@@ -86,6 +86,32 @@ func (c *Core) Told(ctx context.Context, paymentID string, version int64) (Told,
 	if err != nil {
 		return Told{}, err
 	}
+	return c.addressed(ctx, t)
+}
+
+// ToldTogether is Told for many events, at the cost of few. Those that it cannot
+// load, or that need more (a refund, an order), are missing; ask Told about them.
+func (c *Core) ToldTogether(ctx context.Context, events []store.EventKey) (map[store.EventKey]Told, error) {
+	found, err := view(ctx, c, "told", func(tx *store.Tx) (map[store.EventKey]store.Happening, error) { return tx.Happenings(ctx, events) })
+	if err != nil {
+		return nil, err
+	}
+	booker := c.booker()
+	all := make(map[store.EventKey]Told, len(found))
+	for key, h := range found {
+		if h.Event.RefundID != "" || h.Payment.Dialect == booker {
+			continue
+		}
+		if t, err := c.addressed(ctx, Told{Payment: h.Payment, Event: h.Event}); err == nil {
+			all[key] = t
+		}
+	}
+	return all, nil
+}
+
+// addressed completes what is told with who is told, and puts the payment back
+// to where its event left it.
+func (c *Core) addressed(ctx context.Context, t Told) (Told, error) {
 	merchant, err := c.Profile(ctx, t.Payment.MerchantID, t.Payment.Dialect)
 	if err != nil {
 		return Told{}, err

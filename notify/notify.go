@@ -38,10 +38,45 @@ type Sender struct {
 	Log    *slog.Logger
 }
 
+var _ outbox.Loader = (*Sender)(nil)
+
+// Load loads what notices tell.
+func (s *Sender) Load(ctx context.Context, items []store.Item) []any {
+	loaded := make([]any, len(items))
+	if items[0].Kind != core.KindNotice {
+		return loaded
+	}
+	events := make([]store.EventKey, len(items))
+	for i, item := range items {
+		events[i] = store.EventKey{PaymentID: item.PaymentID, Version: item.Version}
+	}
+	all, err := s.Core.ToldTogether(ctx, events)
+	if err != nil {
+		return loaded // each attempt will say why
+	}
+	for i, event := range events {
+		if told, ok := all[event]; ok {
+			loaded[i] = &told
+		}
+	}
+	return loaded
+}
+
+// AttemptLoaded is Attempt with what Load has loaded.
+func (s *Sender) AttemptLoaded(ctx context.Context, item store.Item, loaded any) outbox.Result {
+	told, _ := loaded.(*core.Told)
+	return s.attempt(ctx, item, told)
+}
+
 // Attempt sends one notice once.
 func (s *Sender) Attempt(ctx context.Context, item store.Item) outbox.Result {
+	return s.attempt(ctx, item, nil)
+}
+
+// attempt sends one notice once. What it tells is loaded when told is nil.
+func (s *Sender) attempt(ctx context.Context, item store.Item, told *core.Told) outbox.Result {
 	a := store.Attempt{RequestID: s.IDs.New()}
-	d, req, err := s.form(ctx, item, a.RequestID)
+	d, req, err := s.form(ctx, item, a.RequestID, told)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
@@ -85,13 +120,16 @@ func why(err error) string {
 	return "no answer"
 }
 
-// form makes the request that tells of an item.
-func (s *Sender) form(ctx context.Context, item store.Item, requestID string) (dialect.Dialect, *http.Request, error) {
+// form makes the request that tells of an item. What it tells is loaded when told
+// is nil.
+func (s *Sender) form(ctx context.Context, item store.Item, requestID string, told *core.Told) (dialect.Dialect, *http.Request, error) {
 	d, ok := s.Core.Dialect(item.Dialect)
 	if !ok {
 		return nil, nil, errors.New("no dialect " + item.Dialect)
 	}
-	tell := s.event
+	tell := func(ctx context.Context, d dialect.Dialect, item store.Item, requestID string) (dialect.Request, error) {
+		return s.event(ctx, d, item, requestID, told)
+	}
 	if item.Kind == core.KindBooking {
 		tell = s.booking
 	}
@@ -126,10 +164,13 @@ func (s *Sender) booking(ctx context.Context, d dialect.Dialect, item store.Item
 }
 
 // event forms what tells of a payment's event, as the event left the payment.
-func (s *Sender) event(ctx context.Context, d dialect.Dialect, item store.Item, requestID string) (dialect.Request, error) {
-	told, err := s.Core.Told(ctx, item.PaymentID, item.Version)
-	if err != nil {
-		return dialect.Request{}, err
+func (s *Sender) event(ctx context.Context, d dialect.Dialect, item store.Item, requestID string, told *core.Told) (dialect.Request, error) {
+	if told == nil {
+		loaded, err := s.Core.Told(ctx, item.PaymentID, item.Version)
+		if err != nil {
+			return dialect.Request{}, err
+		}
+		told = &loaded
 	}
 	return d.Notice(dialect.Notice{
 		Payment: told.Payment, Event: told.Event, Refund: told.Refund, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,

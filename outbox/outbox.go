@@ -30,6 +30,16 @@ type Handler interface {
 	Attempt(ctx context.Context, item store.Item) Result
 }
 
+// Loader is the ability of a Handler to load what several attempts need at
+// once, which is much cheaper than for each alone.
+type Loader interface {
+	Handler
+	// Load returns for each item what AttemptLoaded is to have, nil for what
+	// could not be loaded: then Attempt is called instead.
+	Load(ctx context.Context, items []store.Item) []any
+	AttemptLoaded(ctx context.Context, item store.Item, loaded any) Result
+}
+
 // Result is how an attempt went.
 type Result struct {
 	Attempt store.Attempt // the runner fills Number and At; Duration is the receiver's part

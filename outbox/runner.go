@@ -12,7 +12,7 @@ import (
 
 const (
 	// claimBatch is how many items one claim takes at most.
-	claimBatch = 256
+	claimBatch = 512
 	// wakeGap is the least time from one claim that was signalled to the next,
 	// so that a stream of signals makes for large claims and not for many.
 	wakeGap = 20 * time.Millisecond
@@ -184,6 +184,7 @@ func (r *Runner) release(items []store.Item) {
 func (r *Runner) dispatch(ctx context.Context) {
 	now := r.cfg.Clock.Now()
 	var stale []store.Item
+	ready := map[string][]store.Item{} // by kind
 	for {
 		item := r.lanes.next(time.Now())
 		if item == nil {
@@ -196,22 +197,53 @@ func (r *Runner) dispatch(ctx context.Context) {
 			stale = append(stale, *item)
 			continue
 		}
-		r.start(ctx, *item)
+		ready[item.Kind] = append(ready[item.Kind], *item)
+	}
+	for kind, items := range ready {
+		r.start(ctx, kind, items)
 	}
 	r.release(stale)
 }
 
-func (r *Runner) start(ctx context.Context, item store.Item) {
+// start starts attempts at items of one kind.
+func (r *Runner) start(ctx context.Context, kind string, items []store.Item) {
+	loader, ok := r.cfg.Handlers[kind].(Loader)
+	if !ok || len(items) == 1 {
+		for _, item := range items {
+			go r.try(ctx, item, nil)
+		}
+		return
+	}
 	go func() {
-		f := finished{item: item, at: r.cfg.Clock.Now()}
-		begun := time.Now()
-		f.result = r.attempt(ctx, item)
-		f.took = time.Since(begun)
-		r.results <- f
+		loaded := r.load(ctx, loader, items)
+		for i, item := range items {
+			go r.try(ctx, item, loaded[i])
+		}
 	}()
 }
 
-func (r *Runner) attempt(ctx context.Context, item store.Item) (result Result) {
+// load loads what items need, nothing when that fails.
+func (r *Runner) load(ctx context.Context, loader Loader, items []store.Item) (loaded []any) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.cfg.Log.Error("outbox: loading panicked", "kind", items[0].Kind, "panic", p, "stack", string(debug.Stack()))
+			loaded = make([]any, len(items))
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return loader.Load(ctx, items)
+}
+
+func (r *Runner) try(ctx context.Context, item store.Item, loaded any) {
+	f := finished{item: item, at: r.cfg.Clock.Now()}
+	begun := time.Now()
+	f.result = r.attempt(ctx, item, loaded)
+	f.took = time.Since(begun)
+	r.results <- f
+}
+
+func (r *Runner) attempt(ctx context.Context, item store.Item, loaded any) (result Result) {
 	handler, ok := r.cfg.Handlers[item.Kind]
 	if !ok {
 		return Fault(item, store.Attempt{}, "this program does not know work of kind "+item.Kind)
@@ -222,6 +254,9 @@ func (r *Runner) attempt(ctx context.Context, item store.Item) (result Result) {
 			result = Fault(item, store.Attempt{}, "internal error")
 		}
 	}()
+	if loader, ok := handler.(Loader); ok && loaded != nil {
+		return loader.AttemptLoaded(ctx, item, loaded)
+	}
 	return handler.Attempt(ctx, item)
 }
 

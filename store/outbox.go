@@ -87,14 +87,19 @@ func (tx *Tx) AddItem(ctx context.Context, i Item) error {
 
 // ClaimItems leases up to limit due items to a worker, the longest due first. An item whose lease has
 // run out is claimed again: its worker is taken for dead.
-func (s *Store) ClaimItems(ctx context.Context, lease string, now, until time.Time, limit int) (items []Item, err error) {
-	err = s.Update(ctx, func(tx *Tx) error {
-		items, err = itemRows(tx.q.ClaimItems(ctx, db.ClaimItemsParams{Lease: lease, LeaseUntil: millis(until), Now: millis(now), Page: int32(limit)}))
+func (s *Store) ClaimItems(ctx context.Context, lease string, now, until time.Time, limit int) ([]Item, error) {
+	var items []Item
+	shared := context.WithoutCancel(ctx)
+	err := s.Group(ctx, func(tx *Tx) (err error) {
+		items, err = itemRows(tx.q.ClaimItems(shared, db.ClaimItemsParams{Lease: lease, LeaseUntil: millis(until), Now: millis(now), Page: int32(limit)}))
 		return err
 	})
+	if err != nil {
+		return nil, err // the writer of a caller who has gone may still be at items
+	}
 	// RETURNING promises no order.
 	slices.SortFunc(items, func(a, b Item) int { return cmp.Or(a.DueAt.Compare(b.DueAt), strings.Compare(a.ID, b.ID)) })
-	return items, err
+	return items, nil
 }
 
 // Release gives leased items back untried, due again at their DueAt.

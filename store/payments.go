@@ -141,7 +141,7 @@ func splitMethods(s string) []payment.Method {
 	return methods
 }
 
-// paymentRow turns a joined row into the noun. The three queries that load
+// paymentRow turns a joined row into the noun. The queries that load
 // payments have the same columns, so their rows convert to db.PaymentRow.
 func paymentRow(r db.PaymentRow) payment.Payment {
 	row := r.Payment

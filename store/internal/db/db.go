@@ -138,6 +138,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
 		return nil, fmt.Errorf("error preparing query Events: %w", err)
 	}
+	if q.eventsOfPaymentsStmt, err = db.PrepareContext(ctx, eventsOfPayments); err != nil {
+		return nil, fmt.Errorf("error preparing query EventsOfPayments: %w", err)
+	}
 	if q.feedStmt, err = db.PrepareContext(ctx, feed); err != nil {
 		return nil, fmt.Errorf("error preparing query Feed: %w", err)
 	}
@@ -293,6 +296,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.paymentExistsStmt, err = db.PrepareContext(ctx, paymentExists); err != nil {
 		return nil, fmt.Errorf("error preparing query PaymentExists: %w", err)
+	}
+	if q.paymentsByIDsStmt, err = db.PrepareContext(ctx, paymentsByIDs); err != nil {
+		return nil, fmt.Errorf("error preparing query PaymentsByIDs: %w", err)
 	}
 	if q.postingsStmt, err = db.PrepareContext(ctx, postings); err != nil {
 		return nil, fmt.Errorf("error preparing query Postings: %w", err)
@@ -648,6 +654,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
 		}
 	}
+	if q.eventsOfPaymentsStmt != nil {
+		if cerr := q.eventsOfPaymentsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eventsOfPaymentsStmt: %w", cerr)
+		}
+	}
 	if q.feedStmt != nil {
 		if cerr := q.feedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing feedStmt: %w", cerr)
@@ -906,6 +917,11 @@ func (q *Queries) Close() error {
 	if q.paymentExistsStmt != nil {
 		if cerr := q.paymentExistsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing paymentExistsStmt: %w", cerr)
+		}
+	}
+	if q.paymentsByIDsStmt != nil {
+		if cerr := q.paymentsByIDsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing paymentsByIDsStmt: %w", cerr)
 		}
 	}
 	if q.postingsStmt != nil {
@@ -1250,6 +1266,7 @@ type Queries struct {
 	enableReceivingAccountStmt    *sql.Stmt
 	eventStmt                     *sql.Stmt
 	eventsStmt                    *sql.Stmt
+	eventsOfPaymentsStmt          *sql.Stmt
 	feedStmt                      *sql.Stmt
 	feedForUpdateStmt             *sql.Stmt
 	feedsStmt                     *sql.Stmt
@@ -1302,6 +1319,7 @@ type Queries struct {
 	paymentStmt                   *sql.Stmt
 	paymentByReferenceStmt        *sql.Stmt
 	paymentExistsStmt             *sql.Stmt
+	paymentsByIDsStmt             *sql.Stmt
 	postingsStmt                  *sql.Stmt
 	profileStmt                   *sql.Stmt
 	profileByPublicIDStmt         *sql.Stmt
@@ -1399,6 +1417,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		enableReceivingAccountStmt:    q.enableReceivingAccountStmt,
 		eventStmt:                     q.eventStmt,
 		eventsStmt:                    q.eventsStmt,
+		eventsOfPaymentsStmt:          q.eventsOfPaymentsStmt,
 		feedStmt:                      q.feedStmt,
 		feedForUpdateStmt:             q.feedForUpdateStmt,
 		feedsStmt:                     q.feedsStmt,
@@ -1451,6 +1470,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		paymentStmt:                   q.paymentStmt,
 		paymentByReferenceStmt:        q.paymentByReferenceStmt,
 		paymentExistsStmt:             q.paymentExistsStmt,
+		paymentsByIDsStmt:             q.paymentsByIDsStmt,
 		postingsStmt:                  q.postingsStmt,
 		profileStmt:                   q.profileStmt,
 		profileByPublicIDStmt:         q.profileByPublicIDStmt,
