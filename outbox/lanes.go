@@ -74,6 +74,9 @@ type lane struct {
 
 	took   time.Duration // by the last attempt
 	heard  time.Time     // when the last attempt ended, or when the lane was first asked after a rest
+	gap    time.Duration // between two ends of attempts, while items waited; 0 when that is not known
+	since  time.Time     // an end from which on items have waited, zero when none wait
+	ended  int           // attempts since then
 	parked time.Time     // when the last of the items that were sent away is expected back
 }
 
@@ -84,7 +87,31 @@ func (l *lane) pace(now time.Time, workers int) time.Duration {
 	if silent := now.Sub(l.heard); l.running > 0 && silent > silentAfter {
 		took = max(took, silent)
 	}
-	return took / time.Duration(workers)
+	return max(took/time.Duration(workers), l.gap)
+}
+
+// The gap between two ends is measured over so long and so many at least.
+const (
+	gapSpan = 100 * time.Millisecond
+	gapEnds = 16
+)
+
+// end counts the end of an attempt. What a lane can do is not only up to its
+// receiver: this machine may be what is slow, or busy with other lanes.
+func (l *lane) end(now time.Time) {
+	switch {
+	case len(l.queue) == 0:
+		l.since = time.Time{}
+		return
+	case l.since.IsZero():
+		l.since, l.ended = now, 0
+		return
+	}
+	l.ended++
+	if span := now.Sub(l.since); span >= gapSpan && l.ended >= gapEnds {
+		l.gap = span / time.Duration(l.ended)
+		l.since, l.ended = now, 0
+	}
 }
 
 // lanes share the places out, in memory and at work. It is used by one
@@ -170,7 +197,7 @@ func (ls *lanes) take(l *lane, now time.Time) *store.Item {
 		l.queue = drop(l.queue, n)
 		ls.waiting[l.health]--
 		if l.running == 0 {
-			l.heard = now
+			l.heard, l.gap, l.since = now, 0, time.Time{}
 		}
 		l.paying[item.Subject()] = true
 		l.running++
@@ -204,6 +231,7 @@ func (ls *lanes) left(i *store.Item, n news, took time.Duration, now time.Time) 
 	l.running--
 	ls.running[l.health]--
 	if n != nothing {
+		l.end(now)
 		l.took, l.heard = took, now
 		ls.judge(l, n)
 	}

@@ -288,3 +288,28 @@ func (m *model) check(t *rapid.T) {
 		t.Fatalf("%d wait, %d run, %d handed out", waiting.all(), running.all(), len(m.handed))
 	}
 }
+
+// A lane's pace is what it was seen to do, when that is slower than its receiver
+// would allow; after a rest it has to be seen anew.
+func TestPaceIsMeasured(t *testing.T) {
+	ls := newLanes(Limits{}.orDefaults())
+	now := moment
+	for n := range 400 {
+		if _, ok := ls.join(&store.Item{ID: fmt.Sprint(n), Lane: "a", PaymentID: fmt.Sprint(n)}, now); !ok {
+			t.Fatalf("no room for item %d", n)
+		}
+	}
+	l := ls.by["a"]
+	running := run(&ls)
+	for len(running) > 0 {
+		now = now.Add(2 * time.Millisecond) // between two ends, though the receiver takes less
+		ls.left(running[0], good, time.Millisecond, now)
+		running = append(running[1:], run(&ls)...)
+		if waits := len(l.queue); waits == 100 && l.pace(now, 64) != 2*time.Millisecond {
+			t.Errorf("pace %v with %d in the queue", l.pace(now, 64), waits)
+		}
+	}
+	if fill(&ls, "a", 1); ls.next(now) == nil || l.pace(now, 64) != time.Millisecond/64 {
+		t.Errorf("pace %v after a rest", l.pace(now, 64))
+	}
+}

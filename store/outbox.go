@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -104,13 +105,16 @@ func (s *Store) ClaimItems(ctx context.Context, lease string, now, until time.Ti
 
 // Release gives leased items back untried, due again at their DueAt.
 func (s *Store) Release(ctx context.Context, lease string, items []Item) error {
-	return s.Update(ctx, func(tx *Tx) error {
-		for _, i := range items {
-			if _, err := tx.q.ReleaseItem(ctx, db.ReleaseItemParams{ID: i.ID, Lease: lease, DueAt: millis(i.DueAt)}); err != nil {
-				return err
-			}
-		}
+	if len(items) == 0 {
 		return nil
+	}
+	var packed strings.Builder
+	for _, i := range items {
+		fmt.Fprintf(&packed, "%s%013d", i.ID, millis(i.DueAt))
+	}
+	shared := context.WithoutCancel(ctx)
+	return s.Group(ctx, func(tx *Tx) error {
+		return tx.q.ReleaseItems(shared, db.ReleaseItemsParams{Many: int64(len(items)), Items: packed.String(), Lease: lease})
 	})
 }
 

@@ -95,7 +95,7 @@ func New(o Options) *Client {
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: maxHeaders,
 		MaxIdleConns:           512,
-		MaxIdleConnsPerHost:    16,
+		MaxIdleConnsPerHost:    64, // as many as there may be: requests come in waves, and to dial costs more than to send
 		MaxConnsPerHost:        64,
 		IdleConnTimeout:        90 * time.Second,
 		DisableCompression:     true, // no room for a decompression bomb

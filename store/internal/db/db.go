@@ -366,8 +366,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.refundsForPersonStmt, err = db.PrepareContext(ctx, refundsForPerson); err != nil {
 		return nil, fmt.Errorf("error preparing query RefundsForPerson: %w", err)
 	}
-	if q.releaseItemStmt, err = db.PrepareContext(ctx, releaseItem); err != nil {
-		return nil, fmt.Errorf("error preparing query ReleaseItem: %w", err)
+	if q.releaseItemsStmt, err = db.PrepareContext(ctx, releaseItems); err != nil {
+		return nil, fmt.Errorf("error preparing query ReleaseItems: %w", err)
 	}
 	if q.replayItemStmt, err = db.PrepareContext(ctx, replayItem); err != nil {
 		return nil, fmt.Errorf("error preparing query ReplayItem: %w", err)
@@ -1034,9 +1034,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing refundsForPersonStmt: %w", cerr)
 		}
 	}
-	if q.releaseItemStmt != nil {
-		if cerr := q.releaseItemStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing releaseItemStmt: %w", cerr)
+	if q.releaseItemsStmt != nil {
+		if cerr := q.releaseItemsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing releaseItemsStmt: %w", cerr)
 		}
 	}
 	if q.replayItemStmt != nil {
@@ -1342,7 +1342,7 @@ type Queries struct {
 	refundByReferenceStmt         *sql.Stmt
 	refundsStmt                   *sql.Stmt
 	refundsForPersonStmt          *sql.Stmt
-	releaseItemStmt               *sql.Stmt
+	releaseItemsStmt              *sql.Stmt
 	replayItemStmt                *sql.Stmt
 	revokeAdminTokenStmt          *sql.Stmt
 	revokeKeyStmt                 *sql.Stmt
@@ -1493,7 +1493,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		refundByReferenceStmt:         q.refundByReferenceStmt,
 		refundsStmt:                   q.refundsStmt,
 		refundsForPersonStmt:          q.refundsForPersonStmt,
-		releaseItemStmt:               q.releaseItemStmt,
+		releaseItemsStmt:              q.releaseItemsStmt,
 		replayItemStmt:                q.replayItemStmt,
 		revokeAdminTokenStmt:          q.revokeAdminTokenStmt,
 		revokeKeyStmt:                 q.revokeKeyStmt,
