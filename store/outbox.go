@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -105,16 +104,17 @@ func (s *Store) ClaimItems(ctx context.Context, lease string, now, until time.Ti
 
 // Release gives leased items back untried, due again at their DueAt.
 func (s *Store) Release(ctx context.Context, lease string, items []Item) error {
-	if len(items) == 0 {
-		return nil
-	}
-	var packed strings.Builder
+	due := make(map[string]int64, len(items))
 	for _, i := range items {
-		fmt.Fprintf(&packed, "%s%013d", i.ID, millis(i.DueAt))
+		due[i.ID] = millis(i.DueAt)
+	}
+	times, err := object(due)
+	if err != nil {
+		return err
 	}
 	shared := context.WithoutCancel(ctx)
 	return s.Group(ctx, func(tx *Tx) error {
-		return tx.q.ReleaseItems(shared, db.ReleaseItemsParams{Many: int64(len(items)), Items: packed.String(), Lease: lease})
+		return tx.q.ReleaseItems(shared, db.ReleaseItemsParams{DueTimes: times, Lease: lease})
 	})
 }
 

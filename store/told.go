@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"strings"
+	"encoding/json"
 
 	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/store/internal/db"
@@ -20,26 +20,24 @@ type Happening struct {
 	Event   payment.Event
 }
 
-// idLength is how long the ids of rows are.
-const idLength = 36
+// object is what json_each is given: names with numbers.
+func object(of map[string]int64) (string, error) {
+	text, err := json.Marshal(of)
+	return string(text), err
+}
 
 // Happenings loads many events with their payments by two statements. What is
 // not there is missing from the answer.
 func (tx *Tx) Happenings(ctx context.Context, keys []EventKey) (map[EventKey]Happening, error) {
-	var ids strings.Builder
-	many := int64(0)
-	asked := make(map[string]bool, len(keys))
+	asked := make(map[string]int64, len(keys))
 	for _, k := range keys {
-		if len(k.PaymentID) == idLength && !asked[k.PaymentID] {
-			asked[k.PaymentID] = true
-			ids.WriteString(k.PaymentID)
-			many++
-		}
+		asked[k.PaymentID] = 0
 	}
-	if many == 0 {
-		return nil, nil
+	ids, err := object(asked)
+	if err != nil {
+		return nil, err
 	}
-	rows, err := tx.q.PaymentsByIDs(ctx, db.PaymentsByIDsParams{Ids: ids.String(), Many: many})
+	rows, err := tx.q.PaymentsByIDs(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +45,7 @@ func (tx *Tx) Happenings(ctx context.Context, keys []EventKey) (map[EventKey]Hap
 	for _, row := range rows {
 		payments[row.Payment.ID] = paymentRow(db.PaymentRow(row))
 	}
-	events, err := tx.q.EventsOfPayments(ctx, db.EventsOfPaymentsParams{Ids: ids.String(), Many: many})
+	events, err := tx.q.EventsOfPayments(ctx, ids)
 	if err != nil {
 		return nil, err
 	}

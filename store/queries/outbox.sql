@@ -9,20 +9,17 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 WITH due AS MATERIALIZED (
     SELECT o.id FROM outbox_items o
     WHERE o.state = 'pending' AND o.due_at <= sqlc.arg(now) AND o.lease_until <= sqlc.arg(now)
-    ORDER BY o.due_at, o.id LIMIT sqlc.arg(page) FOR UPDATE SKIP LOCKED
+    ORDER BY o.due_at LIMIT sqlc.arg(page) FOR UPDATE SKIP LOCKED
 )
 UPDATE outbox_items SET lease = sqlc.arg(lease), lease_until = sqlc.arg(lease_until)
 WHERE id IN (SELECT id FROM due)
 RETURNING *;
 
 -- name: ReleaseItems :exec
--- items has for each of many the 36 characters of its id and the 13 digits of
--- its due time: neither engine has an array of the other's.
-WITH RECURSIVE n (i) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < CAST(sqlc.arg(many) AS BIGINT))
-UPDATE outbox_items SET lease = '', lease_until = 0, due_at = r.due_at
-FROM (SELECT SUBSTR(CAST(sqlc.arg(items) AS TEXT), CAST(49 * n.i + 1 AS INTEGER), 36) AS id,
-          CAST(SUBSTR(CAST(sqlc.arg(items) AS TEXT), CAST(49 * n.i + 37 AS INTEGER), 13) AS BIGINT) AS due_at FROM n) r
-WHERE outbox_items.id = r.id AND outbox_items.lease = sqlc.arg(lease);
+-- due_times is a JSON object of ids and due times; see told.sql.
+UPDATE outbox_items SET lease = '', lease_until = 0, due_at = CAST(CAST(j.value AS TEXT) AS BIGINT)
+FROM json_each(sqlc.arg(due_times)) AS j
+WHERE outbox_items.id = j.key AND outbox_items.lease = sqlc.arg(lease);
 
 -- name: FreeLeases :exec
 UPDATE outbox_items SET lease = '', lease_until = 0 WHERE state = 'pending' AND lease_until > 0;

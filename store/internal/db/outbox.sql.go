@@ -49,7 +49,7 @@ const claimItems = `-- name: ClaimItems :many
 WITH due AS MATERIALIZED (
     SELECT o.id FROM outbox_items o
     WHERE o.state = 'pending' AND o.due_at <= $3 AND o.lease_until <= $3
-    ORDER BY o.due_at, o.id LIMIT $4 FOR UPDATE SKIP LOCKED
+    ORDER BY o.due_at LIMIT $4 FOR UPDATE SKIP LOCKED
 )
 UPDATE outbox_items SET lease = $1, lease_until = $2
 WHERE id IN (SELECT id FROM due)
@@ -332,23 +332,19 @@ func (q *Queries) OutboxBacklog(ctx context.Context) (OutboxBacklogRow, error) {
 }
 
 const releaseItems = `-- name: ReleaseItems :exec
-WITH RECURSIVE n (i) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < CAST($3 AS BIGINT))
-UPDATE outbox_items SET lease = '', lease_until = 0, due_at = r.due_at
-FROM (SELECT SUBSTR(CAST($2 AS TEXT), CAST(49 * n.i + 1 AS INTEGER), 36) AS id,
-          CAST(SUBSTR(CAST($2 AS TEXT), CAST(49 * n.i + 37 AS INTEGER), 13) AS BIGINT) AS due_at FROM n) r
-WHERE outbox_items.id = r.id AND outbox_items.lease = $1
+UPDATE outbox_items SET lease = '', lease_until = 0, due_at = CAST(CAST(j.value AS TEXT) AS BIGINT)
+FROM json_each($2) AS j
+WHERE outbox_items.id = j.key AND outbox_items.lease = $1
 `
 
 type ReleaseItemsParams struct {
-	Lease string
-	Items string
-	Many  int64
+	Lease    string
+	DueTimes string
 }
 
-// items has for each of many the 36 characters of its id and the 13 digits of
-// its due time: neither engine has an array of the other's.
+// due_times is a JSON object of ids and due times; see told.sql.
 func (q *Queries) ReleaseItems(ctx context.Context, arg ReleaseItemsParams) error {
-	_, err := q.exec(ctx, q.releaseItemsStmt, releaseItems, arg.Lease, arg.Items, arg.Many)
+	_, err := q.exec(ctx, q.releaseItemsStmt, releaseItems, arg.Lease, arg.DueTimes)
 	return err
 }
 

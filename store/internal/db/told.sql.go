@@ -10,17 +10,11 @@ import (
 )
 
 const eventsOfPayments = `-- name: EventsOfPayments :many
-WITH RECURSIVE n (i) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < CAST($2 AS BIGINT))
-SELECT e.payment_id, e.version, e.act, e.from_state, e.to_state, e.at, e.actor, e.reason, e.credit_id, e.method, e.received, e.refunded, e.refunding, e.completed_at, e.refund_id FROM n JOIN payment_events e ON e.payment_id = SUBSTR(CAST($1 AS TEXT), CAST(36 * n.i + 1 AS INTEGER), 36)
+SELECT e.payment_id, e.version, e.act, e.from_state, e.to_state, e.at, e.actor, e.reason, e.credit_id, e.method, e.received, e.refunded, e.refunding, e.completed_at, e.refund_id FROM json_each($1) AS j JOIN payment_events e ON e.payment_id = j.key
 `
 
-type EventsOfPaymentsParams struct {
-	Ids  string
-	Many int64
-}
-
-func (q *Queries) EventsOfPayments(ctx context.Context, arg EventsOfPaymentsParams) ([]PaymentEvent, error) {
-	rows, err := q.query(ctx, q.eventsOfPaymentsStmt, eventsOfPayments, arg.Ids, arg.Many)
+func (q *Queries) EventsOfPayments(ctx context.Context, ids string) ([]PaymentEvent, error) {
+	rows, err := q.query(ctx, q.eventsOfPaymentsStmt, eventsOfPayments, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -60,19 +54,13 @@ func (q *Queries) EventsOfPayments(ctx context.Context, arg EventsOfPaymentsPara
 
 const paymentsByIDs = `-- name: PaymentsByIDs :many
 
-WITH RECURSIVE n (i) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < CAST($2 AS BIGINT))
 SELECT p.id, p.merchant_id, p.platform_id, p.dialect, p.reference, p.version, p.amount, p.received, p.refunded, p.refunding, p.state, p.method, p.methods, p.account_id, p.match_code, p.description, p.language, p.success_url, p.cancel_url, p.notify_url, p.limit_day, p.created_at, p.due_at, p.updated_at, p.completed_at, COALESCE(a.bin, '') AS bin, COALESCE(a.number, '') AS number, COALESCE(a.holder, '') AS holder,
     COALESCE(a.recognise, '') AS recognise, COALESCE(a.prefix, '') AS prefix, COALESCE(f.notify_url, '') AS profile_url
-FROM n
-JOIN payments p ON p.id = SUBSTR(CAST($1 AS TEXT), CAST(36 * n.i + 1 AS INTEGER), 36)
+FROM json_each($1) AS j
+JOIN payments p ON p.id = j.key
 LEFT JOIN receiving_accounts a ON a.id = p.account_id
 LEFT JOIN profiles f ON f.dialect = p.dialect AND f.merchant_id = COALESCE(NULLIF(p.platform_id, ''), p.merchant_id)
 `
-
-type PaymentsByIDsParams struct {
-	Ids  string
-	Many int64
-}
 
 type PaymentsByIDsRow struct {
 	Payment    Payment
@@ -84,10 +72,10 @@ type PaymentsByIDsRow struct {
 	ProfileUrl string
 }
 
-// What many notices tell, in one statement each. ids has so many ids of 36
-// characters, one behind the other: neither engine has an array of the other's.
-func (q *Queries) PaymentsByIDs(ctx context.Context, arg PaymentsByIDsParams) ([]PaymentsByIDsRow, error) {
-	rows, err := q.query(ctx, q.paymentsByIDsStmt, paymentsByIDs, arg.Ids, arg.Many)
+// What many notices tell, in one statement each. ids is a JSON object whose keys
+// are the ids: of all ways to hand over a list, both engines know json_each.
+func (q *Queries) PaymentsByIDs(ctx context.Context, ids string) ([]PaymentsByIDsRow, error) {
+	rows, err := q.query(ctx, q.paymentsByIDsStmt, paymentsByIDs, ids)
 	if err != nil {
 		return nil, err
 	}

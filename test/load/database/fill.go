@@ -93,10 +93,11 @@ func (d *DB) FillNotices(ctx context.Context, p Payments) error {
 	if err := d.each(ctx, p, event); err != nil {
 		return err
 	}
+	var err error
 	target, lane := "CASE", "CASE"
 	for i, t := range p.Target {
-		host, err := hostOf(t)
-		if err != nil {
+		var host string
+		if host, err = hostOf(t); err != nil {
 			return err
 		}
 		target += fmt.Sprintf(" WHEN i %% %d = %d THEN '%s'", len(p.Target), i, t)
@@ -105,7 +106,13 @@ func (d *DB) FillNotices(ctx context.Context, p Payments) error {
 	item := `INSERT INTO outbox_items (id, kind, payment_id, version, merchant_id, dialect, target, lane, state, attempts, tries, due_at, lease_until, lease,
 		created_at, finished_at, last_status, last_error)
 		SELECT ` + id + `, 'notice', ` + id + `, 2, $3, 'paykit', ` + target + ` END, ` + lane + ` END, 'pending', 0, 0, ` + at + ` + 5000, 0, '', ` + at + ` + 5000, 0, 0, '' FROM ` + d.series()
-	return d.each(ctx, p, item, p.Merchant.ID)
+	if err := d.each(ctx, p, item, p.Merchant.ID); err != nil {
+		return err
+	}
+	// So many rows at once are not what the engine knows of its tables; a
+	// database that has grown by itself has had the time.
+	_, err = d.db.ExecContext(ctx, "ANALYZE")
+	return err
 }
 
 // each runs an insert for the payments, chunk by chunk.
