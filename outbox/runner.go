@@ -28,9 +28,21 @@ type Runner struct {
 	// These belong to the goroutine of Run.
 	lanes lanes
 	known map[string]*store.Item // what is here, waiting or running, by id
+	// A claim is made beside everything else, one at a time.
+	claiming bool
+	again    bool             // one more is wanted after it
+	ended    map[string]int64 // attempts at items that were settled during it, by id
 
+	claims   chan claimed
+	giving   sync.WaitGroup  // releases under way
 	results  chan finished   // attempts that have ended, to be recorded
 	recorded chan []finished // attempts that are off our hands
+}
+
+// claimed is what a claim has brought.
+type claimed struct {
+	items []store.Item
+	at    time.Time
 }
 
 // finished is an attempt that has ended.
@@ -49,7 +61,7 @@ func New(cfg Config) *Runner {
 	l := cfg.Limits.orDefaults()
 	// Both channels hold all that can be under way, so nobody waits to send.
 	return &Runner{
-		cfg: cfg, limits: l, known: map[string]*store.Item{}, lanes: newLanes(l),
+		cfg: cfg, limits: l, known: map[string]*store.Item{}, lanes: newLanes(l), ended: map[string]int64{}, claims: make(chan claimed, 1),
 		results: make(chan finished, l.Running), recorded: make(chan []finished, l.Running),
 	}
 }
@@ -65,10 +77,14 @@ func (r *Runner) Run(ctx context.Context) {
 	recorder.Go(func() { r.record(recording) })
 
 	r.work(ctx, attempts)
+	if r.claiming {
+		r.take(<-r.claims) // to be given back
+	}
 	r.drain(cut, abandon)
 	close(r.results)
 	recorder.Wait()
 	r.release(r.lanes.rest())
+	r.giving.Wait()
 }
 
 // work claims and starts attempts until ctx ends. When nothing happens, it
@@ -85,34 +101,19 @@ func (r *Runner) work(ctx, attempts context.Context) {
 			r.settle(batch)
 			r.dispatch(attempts)
 		case <-wake:
-			r.claimAll(ctx, attempts)
+			r.claim()
 			wake, rested = nil, time.After(wakeGap)
 		case <-rested:
 			wake, rested = r.cfg.Wake, nil
 		case <-poll:
-			r.claimAll(ctx, attempts)
+			r.claim()
 			poll = r.cfg.Clock.After(r.limits.Poll)
-		}
-	}
-}
-
-// claimAll claims all that is due, and starts what it can on the way.
-func (r *Runner) claimAll(ctx, attempts context.Context) {
-	for more := true; more && ctx.Err() == nil; {
-		more = r.claim()
-		r.collect()
-		r.dispatch(attempts)
-	}
-}
-
-// collect takes in what has been recorded meanwhile.
-func (r *Runner) collect() {
-	for {
-		select {
-		case batch := <-r.recorded:
-			r.settle(batch)
-		default:
-			return
+		case c := <-r.claims:
+			r.take(c)
+			r.dispatch(attempts)
+			if len(c.items) == claimBatch || r.again {
+				r.claim()
+			}
 		}
 	}
 }
@@ -121,6 +122,9 @@ func (r *Runner) collect() {
 func (r *Runner) settle(batch []finished) {
 	now := time.Now()
 	for _, f := range batch {
+		if r.claiming {
+			r.ended[f.item.ID] = f.item.Attempts
+		}
 		// It may be here again already, claimed for the next attempt.
 		if had := r.known[f.item.ID]; had != nil && had.Attempts == f.item.Attempts {
 			delete(r.known, f.item.ID)
@@ -137,47 +141,64 @@ func (r *Runner) settle(batch []finished) {
 	}
 }
 
-// claim leases due items and puts them into their lanes. It says whether there
-// may be more.
-func (r *Runner) claim() (more bool) {
-	// The end of the program does not cut it short: what is claimed has to be
-	// known, to be given back.
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	now := r.cfg.Clock.Now()
-	items, err := r.cfg.Store.ClaimItems(ctx, r.cfg.Node, now, now.Add(r.limits.Lease), claimBatch)
-	if err != nil {
-		r.cfg.Log.Error("outbox: cannot claim work", "error", err.Error())
-		return false
+// claim starts to lease due items, or notes that it is to be done once more
+// when the one under way has ended.
+func (r *Runner) claim() {
+	r.again = r.claiming
+	if r.claiming {
+		return
 	}
+	r.claiming = true
+	go func() {
+		// The end of the program does not cut it short: what is claimed has to be
+		// known, to be given back.
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		c := claimed{at: r.cfg.Clock.Now()}
+		var err error
+		if c.items, err = r.cfg.Store.ClaimItems(ctx, r.cfg.Node, c.at, c.at.Add(r.limits.Lease), claimBatch); err != nil {
+			r.cfg.Log.Error("outbox: cannot claim work", "error", err.Error())
+		}
+		r.claims <- c
+	}()
+}
+
+// take puts claimed items into their lanes.
+func (r *Runner) take(c claimed) {
+	r.claiming = false
+	defer clear(r.ended)
 	var parked []store.Item
-	for i := range items {
-		item := &items[i]
+	for i := range c.items {
+		item := &c.items[i]
+		if attempts, ok := r.ended[item.ID]; ok && attempts == item.Attempts {
+			continue // its lease had run out; meanwhile the attempt was recorded
+		}
 		if had := r.known[item.ID]; had != nil && had.Attempts == item.Attempts {
 			had.LeaseUntil = item.LeaseUntil // it had run out, or somebody replays the item
 			continue
 		}
 		if wait, ok := r.lanes.join(item, time.Now()); !ok {
-			item.DueAt = now.Add(wait)
+			item.DueAt = c.at.Add(wait)
 			parked = append(parked, *item)
 			continue
 		}
 		r.known[item.ID] = item
 	}
 	r.release(parked)
-	return len(items) == claimBatch
 }
 
-// release gives items back untried.
+// release gives items back untried, beside everything else.
 func (r *Runner) release(items []store.Item) {
 	if len(items) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := r.cfg.Store.Release(ctx, r.cfg.Node, items); err != nil {
-		r.cfg.Log.Error("outbox: cannot give work back; it is free when its lease ends", "count", len(items), "error", err.Error())
-	}
+	r.giving.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := r.cfg.Store.Release(ctx, r.cfg.Node, items); err != nil {
+			r.cfg.Log.Error("outbox: cannot give work back; it is free when its lease ends", "count", len(items), "error", err.Error())
+		}
+	})
 }
 
 // dispatch starts as many attempts as the limits allow.

@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"net/url"
 	"strings"
@@ -106,20 +107,34 @@ func (d *DB) FillNotices(ctx context.Context, p Payments) error {
 	item := `INSERT INTO outbox_items (id, kind, payment_id, version, merchant_id, dialect, target, lane, state, attempts, tries, due_at, lease_until, lease,
 		created_at, finished_at, last_status, last_error)
 		SELECT ` + id + `, 'notice', ` + id + `, 2, $3, 'paykit', ` + target + ` END, ` + lane + ` END, 'pending', 0, 0, ` + at + ` + 5000, 0, '', ` + at + ` + 5000, 0, 0, '' FROM ` + d.series()
-	if err := d.each(ctx, p, item, p.Merchant.ID); err != nil {
+	// So many rows at once are not what the engine knows of its tables; a
+	// database that has grown by itself has had the time. The items are seen only
+	// when it knows.
+	tx, err := d.db.BeginTx(ctx, nil)
+	if err != nil {
 		return err
 	}
-	// So many rows at once are not what the engine knows of its tables; a
-	// database that has grown by itself has had the time.
-	_, err = d.db.ExecContext(ctx, "ANALYZE")
-	return err
+	defer tx.Rollback()
+	if err := each(ctx, tx, d.adapt(item), p, p.Merchant.ID); err != nil {
+		return err
+	}
+	if _, err = tx.ExecContext(ctx, "ANALYZE"); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // each runs an insert for the payments, chunk by chunk.
 func (d *DB) each(ctx context.Context, p Payments, insert string, args ...any) error {
+	return each(ctx, d.db, d.adapt(insert), p, args...)
+}
+
+func each(ctx context.Context, on interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}, insert string, p Payments, args ...any) error {
 	for from := p.From; from < p.To; from += chunk {
 		to := min(from+chunk, p.To)
-		if _, err := d.db.ExecContext(ctx, d.adapt(insert), append([]any{from, to}, args...)...); err != nil {
+		if _, err := on.ExecContext(ctx, insert, append([]any{from, to}, args...)...); err != nil {
 			return fmt.Errorf("rows %d to %d: %w", from, to, err)
 		}
 	}
