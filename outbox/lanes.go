@@ -27,7 +27,7 @@ const (
 	maxLanes = 10_000
 
 	// An item of an overfull lane stays away from memory for so long.
-	minPark = time.Second
+	minPark = 100 * time.Millisecond
 	maxPark = time.Minute
 )
 
@@ -87,8 +87,14 @@ func (l *lane) pace(now time.Time, workers int) time.Duration {
 	if silent := now.Sub(l.heard); l.running > 0 && silent > silentAfter {
 		took = max(took, silent)
 	}
-	return max(took/time.Duration(workers), l.gap)
+	if l.gap > 0 {
+		return max(took/time.Duration(workers), l.gap)
+	}
+	return max(took/time.Duration(workers), gapGuess)
 }
+
+// gapGuess is the gap of a lane of which it is not known.
+const gapGuess = 250 * time.Microsecond
 
 // The gap between two ends is measured over so long and so many at least.
 const (

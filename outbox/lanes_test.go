@@ -309,7 +309,7 @@ func TestPaceIsMeasured(t *testing.T) {
 			t.Errorf("pace %v with %d in the queue", l.pace(now, 64), waits)
 		}
 	}
-	if fill(&ls, "a", 1); ls.next(now) == nil || l.pace(now, 64) != time.Millisecond/64 {
+	if fill(&ls, "a", 1); ls.next(now) == nil || l.pace(now, 64) != gapGuess {
 		t.Errorf("pace %v after a rest", l.pace(now, 64))
 	}
 }

@@ -92,7 +92,7 @@ func (r *Runner) Run(ctx context.Context) {
 func (r *Runner) work(ctx, attempts context.Context) {
 	poll := r.cfg.Clock.After(0)
 	wake := r.cfg.Wake
-	var rested <-chan time.Time
+	var rested, back <-chan time.Time // back: items that were sent away are due again
 	for {
 		select {
 		case <-ctx.Done():
@@ -108,8 +108,13 @@ func (r *Runner) work(ctx, attempts context.Context) {
 		case <-poll:
 			r.claim()
 			poll = r.cfg.Clock.After(r.limits.Poll)
+		case <-back:
+			back = nil
+			r.claim()
 		case c := <-r.claims:
-			r.take(c)
+			if soonest := r.take(c); soonest < r.limits.Poll && back == nil {
+				back = r.cfg.Clock.After(soonest)
+			}
 			r.dispatch(attempts)
 			if len(c.items) == claimBatch || r.again {
 				r.claim()
@@ -163,10 +168,12 @@ func (r *Runner) claim() {
 	}()
 }
 
-// take puts claimed items into their lanes.
-func (r *Runner) take(c claimed) {
+// take puts claimed items into their lanes, and says when the first of those
+// that it had to send away is due again.
+func (r *Runner) take(c claimed) (soonest time.Duration) {
 	r.claiming = false
 	defer clear(r.ended)
+	soonest = maxPark
 	var parked []store.Item
 	for i := range c.items {
 		item := &c.items[i]
@@ -178,6 +185,7 @@ func (r *Runner) take(c claimed) {
 			continue
 		}
 		if wait, ok := r.lanes.join(item, time.Now()); !ok {
+			soonest = min(soonest, wait)
 			item.DueAt = c.at.Add(wait)
 			parked = append(parked, *item)
 			continue
@@ -185,6 +193,7 @@ func (r *Runner) take(c claimed) {
 		r.known[item.ID] = item
 	}
 	r.release(parked)
+	return soonest
 }
 
 // release gives items back untried, beside everything else.
