@@ -2,8 +2,7 @@ package store
 
 import (
 	"context"
-	"maps"
-	"slices"
+	"fmt"
 
 	"github.com/thungan/thungan/ledger"
 	"github.com/thungan/thungan/money"
@@ -18,13 +17,18 @@ func (tx *Tx) AddEntry(ctx context.Context, e ledger.Entry) error {
 	if err != nil {
 		return err
 	}
+	lines := map[string]int64{}
 	for i, p := range e.Postings() {
-		err := tx.q.InsertPosting(ctx, db.InsertPostingParams{EntryID: e.ID, Line: int64(i + 1), Account: string(p.Account), Amount: int64(p.Amount)})
-		if err != nil {
-			return err
-		}
+		lines[fmt.Sprintf("%02d%s", i+1, p.Account)] = int64(p.Amount)
 	}
-	return nil
+	if len(lines) > 99 {
+		return fmt.Errorf("store: an entry of %d postings", len(lines))
+	}
+	postings, err := object(lines)
+	if err != nil {
+		return err
+	}
+	return tx.q.InsertPostings(ctx, db.InsertPostingsParams{EntryID: e.ID, Postings: postings})
 }
 
 // TrialBalance sums every account at one instant.
@@ -47,26 +51,20 @@ func (tx *Tx) Fold(ctx context.Context, limit int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	type sums struct{ debit, credit int64 }
-	folded := map[string]sums{}
+	entries := make(map[string]int64, len(ids))
 	for _, id := range ids {
-		postings, err := tx.q.Postings(ctx, id)
-		if err != nil {
-			return 0, err
-		}
-		for _, p := range postings {
-			s := folded[p.Account]
-			if p.Amount > 0 {
-				s.debit += p.Amount
-			} else {
-				s.credit -= p.Amount
-			}
-			folded[p.Account] = s
-		}
+		entries[id] = 0
 	}
-	for _, account := range slices.Sorted(maps.Keys(folded)) { // all in one order, so that nodes do not lock each other out
-		s := folded[account]
-		if err := tx.q.AddBalance(ctx, db.AddBalanceParams{Account: account, Debit: s.debit, Credit: s.credit}); err != nil {
+	list, err := object(entries)
+	if err != nil {
+		return 0, err
+	}
+	sums, err := tx.q.SumPostings(ctx, list)
+	if err != nil {
+		return 0, err
+	}
+	for _, s := range sums {
+		if err := tx.q.AddBalance(ctx, db.AddBalanceParams{Account: s.Account, Debit: s.Debit, Credit: s.Credit}); err != nil {
 			return 0, err
 		}
 	}

@@ -186,24 +186,24 @@ func (tx *Tx) PaymentByReference(ctx context.Context, merchantID, dialect, refer
 // LockPayment loads a payment and keeps others from changing it until the
 // transaction ends.
 func (tx *Tx) LockPayment(ctx context.Context, id string) (payment.Payment, error) {
-	if _, err := tx.q.LockPayment(ctx, id); err != nil {
+	row, err := tx.q.LockPayment(ctx, id)
+	if err != nil {
 		return payment.Payment{}, missing(err, payment.CodePaymentNotFound, "no such payment")
 	}
-	return tx.Payment(ctx, id)
+	return paymentRow(db.PaymentRow(row)), nil
 }
 
 // LockPaymentByCode is LockPayment by transfer code; ok is false when no
 // payment has the code.
 func (tx *Tx) LockPaymentByCode(ctx context.Context, code string) (p payment.Payment, ok bool, err error) {
-	id, err := tx.q.LockPaymentByCode(ctx, code)
+	row, err := tx.q.LockPaymentByCode(ctx, code)
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, false, nil
 	}
 	if err != nil {
 		return p, false, err
 	}
-	p, err = tx.Payment(ctx, id)
-	return p, err == nil, err
+	return paymentRow(db.PaymentRow(row)), true, nil
 }
 
 // LockDuePayments loads and locks open payments whose due time has come,

@@ -89,7 +89,7 @@ func sqliteCode(err error) int {
 type unlocked struct{ db.DBTX }
 
 var (
-	forUpdate = regexp.MustCompile(`\s+FOR UPDATE( SKIP LOCKED)?`)
+	forUpdate = regexp.MustCompile(`\s+FOR UPDATE( OF \w+)?( SKIP LOCKED)?`)
 	stripped  sync.Map // statement -> the same without FOR UPDATE
 )
 

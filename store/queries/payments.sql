@@ -27,10 +27,20 @@ LEFT JOIN profiles f ON f.dialect = p.dialect AND f.merchant_id = COALESCE(NULLI
 WHERE p.merchant_id = $1 AND p.dialect = $2 AND p.reference = $3;
 
 -- name: LockPayment :one
-SELECT id FROM payments WHERE id = $1 FOR UPDATE;
+SELECT sqlc.embed(p), COALESCE(a.bin, '') AS bin, COALESCE(a.number, '') AS number, COALESCE(a.holder, '') AS holder,
+    COALESCE(a.recognise, '') AS recognise, COALESCE(a.prefix, '') AS prefix, COALESCE(f.notify_url, '') AS profile_url
+FROM payments p
+LEFT JOIN receiving_accounts a ON a.id = p.account_id
+LEFT JOIN profiles f ON f.dialect = p.dialect AND f.merchant_id = COALESCE(NULLIF(p.platform_id, ''), p.merchant_id)
+WHERE p.id = $1 FOR UPDATE OF p;
 
 -- name: LockPaymentByCode :one
-SELECT id FROM payments WHERE match_code = $1 AND match_code <> '' FOR UPDATE;
+SELECT sqlc.embed(p), COALESCE(a.bin, '') AS bin, COALESCE(a.number, '') AS number, COALESCE(a.holder, '') AS holder,
+    COALESCE(a.recognise, '') AS recognise, COALESCE(a.prefix, '') AS prefix, COALESCE(f.notify_url, '') AS profile_url
+FROM payments p
+LEFT JOIN receiving_accounts a ON a.id = p.account_id
+LEFT JOIN profiles f ON f.dialect = p.dialect AND f.merchant_id = COALESCE(NULLIF(p.platform_id, ''), p.merchant_id)
+WHERE p.match_code = $1 AND p.match_code <> '' FOR UPDATE OF p;
 
 -- name: LockDuePayments :many
 SELECT id FROM payments WHERE state = 'open' AND due_at <= sqlc.arg(due) ORDER BY due_at LIMIT sqlc.arg(page) FOR UPDATE SKIP LOCKED;

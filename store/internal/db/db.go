@@ -216,8 +216,8 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertPaymentStmt, err = db.PrepareContext(ctx, insertPayment); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertPayment: %w", err)
 	}
-	if q.insertPostingStmt, err = db.PrepareContext(ctx, insertPosting); err != nil {
-		return nil, fmt.Errorf("error preparing query InsertPosting: %w", err)
+	if q.insertPostingsStmt, err = db.PrepareContext(ctx, insertPostings); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertPostings: %w", err)
 	}
 	if q.insertProfileStmt, err = db.PrepareContext(ctx, insertProfile); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertProfile: %w", err)
@@ -299,9 +299,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.paymentsByIDsStmt, err = db.PrepareContext(ctx, paymentsByIDs); err != nil {
 		return nil, fmt.Errorf("error preparing query PaymentsByIDs: %w", err)
-	}
-	if q.postingsStmt, err = db.PrepareContext(ctx, postings); err != nil {
-		return nil, fmt.Errorf("error preparing query Postings: %w", err)
 	}
 	if q.profileStmt, err = db.PrepareContext(ctx, profile); err != nil {
 		return nil, fmt.Errorf("error preparing query Profile: %w", err)
@@ -410,6 +407,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.stationsStmt, err = db.PrepareContext(ctx, stations); err != nil {
 		return nil, fmt.Errorf("error preparing query Stations: %w", err)
+	}
+	if q.sumPostingsStmt, err = db.PrepareContext(ctx, sumPostings); err != nil {
+		return nil, fmt.Errorf("error preparing query SumPostings: %w", err)
 	}
 	if q.takeKeyQuotaStmt, err = db.PrepareContext(ctx, takeKeyQuota); err != nil {
 		return nil, fmt.Errorf("error preparing query TakeKeyQuota: %w", err)
@@ -784,9 +784,9 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertPaymentStmt: %w", cerr)
 		}
 	}
-	if q.insertPostingStmt != nil {
-		if cerr := q.insertPostingStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing insertPostingStmt: %w", cerr)
+	if q.insertPostingsStmt != nil {
+		if cerr := q.insertPostingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertPostingsStmt: %w", cerr)
 		}
 	}
 	if q.insertProfileStmt != nil {
@@ -922,11 +922,6 @@ func (q *Queries) Close() error {
 	if q.paymentsByIDsStmt != nil {
 		if cerr := q.paymentsByIDsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing paymentsByIDsStmt: %w", cerr)
-		}
-	}
-	if q.postingsStmt != nil {
-		if cerr := q.postingsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing postingsStmt: %w", cerr)
 		}
 	}
 	if q.profileStmt != nil {
@@ -1107,6 +1102,11 @@ func (q *Queries) Close() error {
 	if q.stationsStmt != nil {
 		if cerr := q.stationsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing stationsStmt: %w", cerr)
+		}
+	}
+	if q.sumPostingsStmt != nil {
+		if cerr := q.sumPostingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sumPostingsStmt: %w", cerr)
 		}
 	}
 	if q.takeKeyQuotaStmt != nil {
@@ -1292,7 +1292,7 @@ type Queries struct {
 	insertMerchantStmt            *sql.Stmt
 	insertMessageStmt             *sql.Stmt
 	insertPaymentStmt             *sql.Stmt
-	insertPostingStmt             *sql.Stmt
+	insertPostingsStmt            *sql.Stmt
 	insertProfileStmt             *sql.Stmt
 	insertReceivingAccountStmt    *sql.Stmt
 	insertRefundStmt              *sql.Stmt
@@ -1320,7 +1320,6 @@ type Queries struct {
 	paymentByReferenceStmt        *sql.Stmt
 	paymentExistsStmt             *sql.Stmt
 	paymentsByIDsStmt             *sql.Stmt
-	postingsStmt                  *sql.Stmt
 	profileStmt                   *sql.Stmt
 	profileByPublicIDStmt         *sql.Stmt
 	profilesStmt                  *sql.Stmt
@@ -1357,6 +1356,7 @@ type Queries struct {
 	stationServiceStmt            *sql.Stmt
 	stationServicesStmt           *sql.Stmt
 	stationsStmt                  *sql.Stmt
+	sumPostingsStmt               *sql.Stmt
 	takeKeyQuotaStmt              *sql.Stmt
 	takeTailStmt                  *sql.Stmt
 	trialBalanceStmt              *sql.Stmt
@@ -1443,7 +1443,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertMerchantStmt:            q.insertMerchantStmt,
 		insertMessageStmt:             q.insertMessageStmt,
 		insertPaymentStmt:             q.insertPaymentStmt,
-		insertPostingStmt:             q.insertPostingStmt,
+		insertPostingsStmt:            q.insertPostingsStmt,
 		insertProfileStmt:             q.insertProfileStmt,
 		insertReceivingAccountStmt:    q.insertReceivingAccountStmt,
 		insertRefundStmt:              q.insertRefundStmt,
@@ -1471,7 +1471,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		paymentByReferenceStmt:        q.paymentByReferenceStmt,
 		paymentExistsStmt:             q.paymentExistsStmt,
 		paymentsByIDsStmt:             q.paymentsByIDsStmt,
-		postingsStmt:                  q.postingsStmt,
 		profileStmt:                   q.profileStmt,
 		profileByPublicIDStmt:         q.profileByPublicIDStmt,
 		profilesStmt:                  q.profilesStmt,
@@ -1508,6 +1507,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		stationServiceStmt:            q.stationServiceStmt,
 		stationServicesStmt:           q.stationServicesStmt,
 		stationsStmt:                  q.stationsStmt,
+		sumPostingsStmt:               q.sumPostingsStmt,
 		takeKeyQuotaStmt:              q.takeKeyQuotaStmt,
 		takeTailStmt:                  q.takeTailStmt,
 		trialBalanceStmt:              q.trialBalanceStmt,

@@ -52,24 +52,21 @@ func (q *Queries) InsertEntry(ctx context.Context, arg InsertEntryParams) error 
 	return err
 }
 
-const insertPosting = `-- name: InsertPosting :exec
-INSERT INTO ledger_postings (entry_id, line, account, amount) VALUES ($1, $2, $3, $4)
+const insertPostings = `-- name: InsertPostings :exec
+INSERT INTO ledger_postings (entry_id, line, account, amount)
+SELECT CAST($1 AS TEXT), CAST(SUBSTR(j.key, 1, 2) AS BIGINT), SUBSTR(j.key, 3), CAST(CAST(j.value AS TEXT) AS BIGINT)
+FROM json_each($2) AS j
 `
 
-type InsertPostingParams struct {
-	EntryID string
-	Line    int64
-	Account string
-	Amount  int64
+type InsertPostingsParams struct {
+	EntryID  string
+	Postings string
 }
 
-func (q *Queries) InsertPosting(ctx context.Context, arg InsertPostingParams) error {
-	_, err := q.exec(ctx, q.insertPostingStmt, insertPosting,
-		arg.EntryID,
-		arg.Line,
-		arg.Account,
-		arg.Amount,
-	)
+// postings is a JSON object: the two digits of a line and its account, and the
+// amount. See told.sql.
+func (q *Queries) InsertPostings(ctx context.Context, arg InsertPostingsParams) error {
+	_, err := q.exec(ctx, q.insertPostingsStmt, insertPostings, arg.EntryID, arg.Postings)
 	return err
 }
 
@@ -126,25 +123,31 @@ func (q *Queries) Journal(ctx context.Context, paymentID string) ([]JournalRow, 
 	return items, nil
 }
 
-const postings = `-- name: Postings :many
-SELECT account, amount FROM ledger_postings WHERE entry_id = $1 ORDER BY line
+const sumPostings = `-- name: SumPostings :many
+SELECT p.account, CAST(SUM(CASE WHEN p.amount > 0 THEN p.amount ELSE 0 END) AS BIGINT) AS debit,
+    CAST(SUM(CASE WHEN p.amount < 0 THEN -p.amount ELSE 0 END) AS BIGINT) AS credit
+FROM json_each($1) AS j JOIN ledger_postings p ON p.entry_id = j.key
+GROUP BY p.account ORDER BY p.account
 `
 
-type PostingsRow struct {
+type SumPostingsRow struct {
 	Account string
-	Amount  int64
+	Debit   int64
+	Credit  int64
 }
 
-func (q *Queries) Postings(ctx context.Context, entryID string) ([]PostingsRow, error) {
-	rows, err := q.query(ctx, q.postingsStmt, postings, entryID)
+// ids is a JSON object whose keys are the ids of entries. The order of accounts is
+// the same for all, so that nodes do not lock each other out.
+func (q *Queries) SumPostings(ctx context.Context, ids string) ([]SumPostingsRow, error) {
+	rows, err := q.query(ctx, q.sumPostingsStmt, sumPostings, ids)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []PostingsRow
+	var items []SumPostingsRow
 	for rows.Next() {
-		var i PostingsRow
-		if err := rows.Scan(&i.Account, &i.Amount); err != nil {
+		var i SumPostingsRow
+		if err := rows.Scan(&i.Account, &i.Debit, &i.Credit); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -346,25 +346,119 @@ func (q *Queries) LockDuePayments(ctx context.Context, arg LockDuePaymentsParams
 }
 
 const lockPayment = `-- name: LockPayment :one
-SELECT id FROM payments WHERE id = $1 FOR UPDATE
+SELECT p.id, p.merchant_id, p.platform_id, p.dialect, p.reference, p.version, p.amount, p.received, p.refunded, p.refunding, p.state, p.method, p.methods, p.account_id, p.match_code, p.description, p.language, p.success_url, p.cancel_url, p.notify_url, p.limit_day, p.created_at, p.due_at, p.updated_at, p.completed_at, COALESCE(a.bin, '') AS bin, COALESCE(a.number, '') AS number, COALESCE(a.holder, '') AS holder,
+    COALESCE(a.recognise, '') AS recognise, COALESCE(a.prefix, '') AS prefix, COALESCE(f.notify_url, '') AS profile_url
+FROM payments p
+LEFT JOIN receiving_accounts a ON a.id = p.account_id
+LEFT JOIN profiles f ON f.dialect = p.dialect AND f.merchant_id = COALESCE(NULLIF(p.platform_id, ''), p.merchant_id)
+WHERE p.id = $1 FOR UPDATE OF p
 `
 
-func (q *Queries) LockPayment(ctx context.Context, id string) (string, error) {
+type LockPaymentRow struct {
+	Payment    Payment
+	Bin        string
+	Number     string
+	Holder     string
+	Recognise  string
+	Prefix     string
+	ProfileUrl string
+}
+
+func (q *Queries) LockPayment(ctx context.Context, id string) (LockPaymentRow, error) {
 	row := q.queryRow(ctx, q.lockPaymentStmt, lockPayment, id)
-	var id_2 string
-	err := row.Scan(&id_2)
-	return id_2, err
+	var i LockPaymentRow
+	err := row.Scan(
+		&i.Payment.ID,
+		&i.Payment.MerchantID,
+		&i.Payment.PlatformID,
+		&i.Payment.Dialect,
+		&i.Payment.Reference,
+		&i.Payment.Version,
+		&i.Payment.Amount,
+		&i.Payment.Received,
+		&i.Payment.Refunded,
+		&i.Payment.Refunding,
+		&i.Payment.State,
+		&i.Payment.Method,
+		&i.Payment.Methods,
+		&i.Payment.AccountID,
+		&i.Payment.MatchCode,
+		&i.Payment.Description,
+		&i.Payment.Language,
+		&i.Payment.SuccessUrl,
+		&i.Payment.CancelUrl,
+		&i.Payment.NotifyUrl,
+		&i.Payment.LimitDay,
+		&i.Payment.CreatedAt,
+		&i.Payment.DueAt,
+		&i.Payment.UpdatedAt,
+		&i.Payment.CompletedAt,
+		&i.Bin,
+		&i.Number,
+		&i.Holder,
+		&i.Recognise,
+		&i.Prefix,
+		&i.ProfileUrl,
+	)
+	return i, err
 }
 
 const lockPaymentByCode = `-- name: LockPaymentByCode :one
-SELECT id FROM payments WHERE match_code = $1 AND match_code <> '' FOR UPDATE
+SELECT p.id, p.merchant_id, p.platform_id, p.dialect, p.reference, p.version, p.amount, p.received, p.refunded, p.refunding, p.state, p.method, p.methods, p.account_id, p.match_code, p.description, p.language, p.success_url, p.cancel_url, p.notify_url, p.limit_day, p.created_at, p.due_at, p.updated_at, p.completed_at, COALESCE(a.bin, '') AS bin, COALESCE(a.number, '') AS number, COALESCE(a.holder, '') AS holder,
+    COALESCE(a.recognise, '') AS recognise, COALESCE(a.prefix, '') AS prefix, COALESCE(f.notify_url, '') AS profile_url
+FROM payments p
+LEFT JOIN receiving_accounts a ON a.id = p.account_id
+LEFT JOIN profiles f ON f.dialect = p.dialect AND f.merchant_id = COALESCE(NULLIF(p.platform_id, ''), p.merchant_id)
+WHERE p.match_code = $1 AND p.match_code <> '' FOR UPDATE OF p
 `
 
-func (q *Queries) LockPaymentByCode(ctx context.Context, matchCode string) (string, error) {
+type LockPaymentByCodeRow struct {
+	Payment    Payment
+	Bin        string
+	Number     string
+	Holder     string
+	Recognise  string
+	Prefix     string
+	ProfileUrl string
+}
+
+func (q *Queries) LockPaymentByCode(ctx context.Context, matchCode string) (LockPaymentByCodeRow, error) {
 	row := q.queryRow(ctx, q.lockPaymentByCodeStmt, lockPaymentByCode, matchCode)
-	var id string
-	err := row.Scan(&id)
-	return id, err
+	var i LockPaymentByCodeRow
+	err := row.Scan(
+		&i.Payment.ID,
+		&i.Payment.MerchantID,
+		&i.Payment.PlatformID,
+		&i.Payment.Dialect,
+		&i.Payment.Reference,
+		&i.Payment.Version,
+		&i.Payment.Amount,
+		&i.Payment.Received,
+		&i.Payment.Refunded,
+		&i.Payment.Refunding,
+		&i.Payment.State,
+		&i.Payment.Method,
+		&i.Payment.Methods,
+		&i.Payment.AccountID,
+		&i.Payment.MatchCode,
+		&i.Payment.Description,
+		&i.Payment.Language,
+		&i.Payment.SuccessUrl,
+		&i.Payment.CancelUrl,
+		&i.Payment.NotifyUrl,
+		&i.Payment.LimitDay,
+		&i.Payment.CreatedAt,
+		&i.Payment.DueAt,
+		&i.Payment.UpdatedAt,
+		&i.Payment.CompletedAt,
+		&i.Bin,
+		&i.Number,
+		&i.Holder,
+		&i.Recognise,
+		&i.Prefix,
+		&i.ProfileUrl,
+	)
+	return i, err
 }
 
 const payment = `-- name: Payment :one
