@@ -104,11 +104,12 @@ update: $(PGTEST) ## rewrite the golden files; read the diff before you commit i
 		$(GO) test $$dir -args -h 2>&1 | grep -q '^  -update' || continue; \
 		(set -x; $(PGTEST) $(GO) test -count=1 $$dir -args -update) || exit 1; done
 
-# The figures go to bin; make bench BENCH_FLAGS='-big -out docs/performance.md -json bin/bench.json' renews the page.
+# The figures go to bin; make bench BENCH_FLAGS='-big -out docs/performance.md -json bin/bench.json' renews the page, in 25
+# minutes at most. -only 'sqlite create, 256|pgbench' measures single cells, -profiles FOLDER says where their time goes.
 BENCH_FLAGS ?= -out bin/bench.md -json bin/bench.json
 
 .PHONY: bench
-bench: ## measure the gateway on SQLite and PostgreSQL on this machine, about 15 minutes
+bench: ## measure the gateway on SQLite and PostgreSQL on this machine, about 12 minutes
 	@mkdir -p bin
 	$(GO) run ./test/load/bench $(BENCH_FLAGS)
 

@@ -91,7 +91,7 @@ func (r *report) judge() []aim {
 		got, ok = r.ratio(which{kind: cellDeliver, engine: e}, which{kind: cellSend})
 		least(e, "notifications with record ÷ without", 0.5, got, ok)
 		got, ok = r.ratio(which{cellBig, e, 256}, which{cellEmpty, e, 256})
-		least(e, "creates beside "+grouped(r.BigRows)+" payments ÷ in an empty database", 0.9, got, ok)
+		least(e, "creates beside "+r.rows(e)+" payments ÷ in an empty database", 0.9, got, ok)
 		million := r.facts(e).ReadyMillion
 		most(e, "start to ready with a million payments", 2, "s", million.Seconds(), million > 0)
 	}

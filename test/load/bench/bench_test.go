@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -190,6 +192,61 @@ func TestWrite(t *testing.T) {
 		if text, err := os.ReadFile(filepath.Join(folder, name)); err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%s: %v, no %q in it", name, err, want)
 		}
+	}
+}
+
+func TestAffordable(t *testing.T) {
+	for _, test := range []struct {
+		wanted, rows int64
+		took, limit  time.Duration
+		want         int64
+	}{
+		{4_000_000, 1_000_000, 20 * time.Second, 4 * time.Minute, 4_000_000},
+		{4_000_000, 1_000_000, 80 * time.Second, 4 * time.Minute, 2_000_000},
+		{4_000_000, 1_000_000, time.Hour, 4 * time.Minute, 0},
+		{0, 1_000_000, time.Hour, 4 * time.Minute, 0},
+	} {
+		if got := affordable(test.wanted, test.rows, test.took, test.limit); got != test.want {
+			t.Errorf("%+v: %d", test, got)
+		}
+	}
+}
+
+func TestOthersDuring(t *testing.T) {
+	fault := errors.New("no")
+	if _, err := othersDuring(func() error { return fault }); err != fault {
+		t.Error(err)
+	}
+	if others, err := othersDuring(func() error { return nil }); err != nil || others < 0 || others > 1 {
+		t.Errorf("%v %v", others, err)
+	}
+	if used, err := cpuOfTree(os.Getpid()); err != nil || used < 0 {
+		t.Errorf("%v %v", used, err)
+	}
+}
+
+// A cell that fails is tried once more; one that fails twice ends nothing.
+func TestMeasureSurvives(t *testing.T) {
+	b := &bench{round: 1, report: &report{Rounds: 1}, flags: flags{quietFor: -1}}
+	tries := 0
+	if err := b.measure(t.Context(), "once", cell{Kind: cellCreate}, func(c *cell) error {
+		if tries++; tries == 1 {
+			return errors.New("a passing fault")
+		}
+		c.PerSecond = 7
+		return nil
+	}); err != nil || tries != 2 || len(b.report.Cells) != 1 || b.report.Cells[0].PerSecond != 7 {
+		t.Errorf("%v, %d tries: %+v", err, tries, b.report)
+	}
+	if err := b.measure(t.Context(), "never", cell{Kind: cellPage}, func(*cell) error { return errors.New("a lasting fault") }); err != nil {
+		t.Error(err)
+	}
+	if len(b.report.Cells) != 1 || len(b.report.Failed) != 1 || !strings.Contains(b.report.markdown(), "not measured: round 1, never: a lasting fault") {
+		t.Errorf("%+v", b.report)
+	}
+	b.flags.only = regexp.MustCompile("^page")
+	if err := b.measure(t.Context(), "create", cell{}, func(*cell) error { t.Error("measured"); return nil }); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -36,6 +36,7 @@ type flags struct {
 	merchants   int
 	notices     int64
 	bigRows     int64
+	fillFor     time.Duration // how long the rows of one engine may take to be made
 	readyRows   int64
 	connections []int
 	callers     int
@@ -50,11 +51,11 @@ const callers = 64
 func parseFlags(args []string) (flags, error) {
 	f := flags{
 		rounds: 3, cell: 5 * time.Second, warmUp: time.Second, quietFor: 30 * time.Second, merchants: 1000, notices: 30_000,
-		bigRows: 5_000_000, readyRows: 1_000_000, connections: connections, callers: callers, verbose: true,
+		bigRows: 5_000_000, fillFor: 4 * time.Minute, readyRows: 1_000_000, connections: connections, callers: callers, verbose: true,
 	}
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.BoolVar(&f.short, "short", false, "one round of short cells, about three minutes: shows that it works, not how fast")
-	set.BoolVar(&f.big, "big", false, "also measure beside five million payments, and a start with a million: minutes more")
+	set.BoolVar(&f.big, "big", false, "also measure beside five million payments, or as many as can be made in four minutes, and a start with a million: ten minutes more at most")
 	set.StringVar(&f.out, "out", "", "write the figures as Markdown to `FILE`; in a file that has the two marks, only what is between them changes")
 	set.StringVar(&f.json, "json", "", "write everything that was measured as JSON to `FILE`")
 	set.Int64Var(&f.bigRows, "rows", f.bigRows, "how many payments -big is about; fewer are for trying it out")

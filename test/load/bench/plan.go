@@ -318,13 +318,18 @@ func (b *bench) besideOn(ctx context.Context, engine string, server *pgtest.Serv
 	end.add(big.close)
 	fact := b.report.facts(engine)
 	first := min(b.flags.readyRows, b.flags.bigRows)
+	begin := time.Now()
 	if err := b.fill(ctx, big, 0, first); err != nil {
 		return err
 	}
 	if first == b.flags.readyRows {
 		fact.ReadyMillion = big.started
 	}
-	if err := b.fill(ctx, big, first, b.flags.bigRows); err != nil {
+	fact.BigRows = first + affordable(b.flags.bigRows-first, first, time.Since(begin), b.flags.fillFor)
+	if fact.BigRows < b.flags.bigRows {
+		b.flags.say("%s: %s payments at most, or it would take more than %s", engine, grouped(fact.BigRows), b.flags.fillFor)
+	}
+	if err := b.fill(ctx, big, first, fact.BigRows); err != nil {
 		return err
 	}
 	fact.ReadyBig = big.started
@@ -334,16 +339,28 @@ func (b *bench) besideOn(ctx context.Context, engine string, server *pgtest.Serv
 	}
 	end.add(empty.close)
 	for b.round = 1; b.round <= b.flags.rounds; b.round++ {
-		for _, c := range []int{64, 256} {
-			if err := b.creates(ctx, cellEmpty, empty, c); err != nil {
-				return err
-			}
-			if err := b.creates(ctx, cellBig, big, c); err != nil {
-				return err
-			}
+		if err := b.creates(ctx, cellEmpty, empty, besideCallers); err != nil {
+			return err
+		}
+		if err := b.creates(ctx, cellBig, big, besideCallers); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// besideCallers is how many callers the comparison with millions of payments has.
+const besideCallers = 256
+
+// affordable is how many of the wanted rows can be inserted within a time, when
+// so many took so long. Later ones take longer: the indexes grow.
+func affordable(wanted, rows int64, took, limit time.Duration) int64 {
+	const slower, step = 1.5, 100_000
+	if took <= 0 || float64(wanted)/float64(rows)*slower*float64(took) <= float64(limit) {
+		return wanted
+	}
+	fits := int64(float64(limit) / (slower * float64(took)) * float64(rows))
+	return min(wanted, fits/step*step)
 }
 
 // fill stops a node, inserts paid payments, and starts it again.
@@ -352,7 +369,16 @@ func (b *bench) fill(ctx context.Context, n *node, from, to int64) error {
 	if err := n.stop(); err != nil {
 		return err
 	}
-	p := database.Payments{Tag: "old", Merchant: n.site.Merchants[0], From: from, To: to, Since: time.Now().AddDate(0, 0, -60), Every: 500 * time.Millisecond}
+	if from == to {
+		return n.start(ctx)
+	}
+	begin := time.Now()
+	progress := func(made int64) {
+		if made%500_000 == 0 {
+			b.flags.say("  %s after %s", grouped(from+made), time.Since(begin).Round(time.Second))
+		}
+	}
+	p := database.Payments{Tag: "old", Merchant: n.site.Merchants[0], From: from, To: to, Since: time.Now().AddDate(0, 0, -60), Every: 500 * time.Millisecond, Progress: progress}
 	if err := n.db.Fill(ctx, p); err != nil {
 		return err
 	}

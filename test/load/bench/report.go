@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type facts struct {
 	ReadyEmpty   time.Duration `json:"ready_empty_ns"`
 	ReadyMillion time.Duration `json:"ready_million_ns"`
 	ReadyBig     time.Duration `json:"ready_big_ns"`
+	BigRows      int64         `json:"big_rows"` // that the time was enough for
 	AtRest       int64         `json:"memory_at_rest"`
 	UnderLoad    int64         `json:"memory_most"`
 }
@@ -49,6 +51,11 @@ func (r *report) facts(engine string) *facts {
 	}
 	r.Facts = append(r.Facts, facts{Engine: engine})
 	return &r.Facts[len(r.Facts)-1]
+}
+
+// rows is how many payments an engine's cells beside many had.
+func (r *report) rows(engine string) string {
+	return grouped(cmp.Or(r.facts(engine).BigRows, r.BigRows))
 }
 
 // which selects cells; connections 0 is any number.

@@ -197,8 +197,8 @@ func (r *report) otherTable() string {
 		{"Look-ups", cellLookup, rate, callers},
 		{"Page views", cellPage, rate, callers},
 		{"Notifications, recorded", cellDeliver, rate, 0},
-		{"Creates in an empty database, 256 connections", cellEmpty, rate, 256},
-		{"Creates beside " + grouped(r.BigRows) + " payments, 256 connections", cellBig, rate, 256},
+		{"Creates in an empty database, 256 connections", cellEmpty, rate, besideCallers},
+		{"Creates beside " + r.rowsOfBoth() + " payments, 256 connections", cellBig, rate, besideCallers},
 	} {
 		row := []string{l.title}
 		for _, e := range []string{database.SQLite, database.Postgres} {
@@ -229,10 +229,19 @@ func (r *report) factTable() string {
 	mib := func(n int64) string { return figure(float64(n)/(1<<20), n > 0) }
 	line("Start to ready, empty, ms", func(f *facts) string { return ms(f.ReadyEmpty) })
 	line("Start to ready, a million payments, ms", func(f *facts) string { return ms(f.ReadyMillion) })
-	line("Start to ready, "+grouped(r.BigRows)+" payments, ms", func(f *facts) string { return ms(f.ReadyBig) })
+	line("Start to ready, "+r.rowsOfBoth()+" payments, ms", func(f *facts) string { return ms(f.ReadyBig) })
 	line("Memory at rest, MiB", func(f *facts) string { return mib(f.AtRest) })
 	line("Memory at most, MiB", func(f *facts) string { return mib(f.UnderLoad) })
 	return t.String() + fmt.Sprintf("\nThe program file has %s MiB.\n", number(float64(r.BinaryBytes)/(1<<20), ""))
+}
+
+// rowsOfBoth is rows of both engines, which differ when one ran out of time.
+func (r *report) rowsOfBoth() string {
+	a, b := r.rows(database.SQLite), r.rows(database.Postgres)
+	if a == b {
+		return a
+	}
+	return a + " and " + b
 }
 
 // faults lists the cells that saw errors.

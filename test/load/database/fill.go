@@ -51,8 +51,9 @@ type Payments struct {
 	From, To int64     // numbers, To excluded
 	Since    time.Time // when number 0 was created
 	Every    time.Duration
-	Target   []string // notify addresses for each payment in turn, nil for none
-	Series   int64    // another one for every Fill of a database: it keeps ids and codes apart
+	Target   []string         // notify addresses for each payment in turn, nil for none
+	Progress func(made int64) // told now and then; may be nil
+	Series   int64            // another one for every Fill of a database: it keeps ids and codes apart
 }
 
 // moment is when payment i was created, Unix milliseconds.
@@ -136,6 +137,9 @@ func each(ctx context.Context, on interface {
 		to := min(from+chunk, p.To)
 		if _, err := on.ExecContext(ctx, insert, append([]any{from, to}, args...)...); err != nil {
 			return fmt.Errorf("rows %d to %d: %w", from, to, err)
+		}
+		if p.Progress != nil {
+			p.Progress(to - p.From)
 		}
 	}
 	return nil
