@@ -116,7 +116,10 @@ type work struct {
 	owed    bool     // the outbox has new items
 	ruled   bool     // an operator changed something
 
-	virtual []payment.ReceivingAccount // accounts that have virtual ones, for the matcher
+	// For the matcher: accounts that have virtual ones, and those of the numbers
+	// that were paid to.
+	virtual  []payment.ReceivingAccount
+	byNumber map[string][]payment.ReceivingAccount
 }
 
 // update runs a verb's transaction. fn may run more than once.

@@ -23,7 +23,9 @@ type directory struct {
 	profiles   memory[profileKey, payment.Profile]
 	partners   memory[string, booking.Partner]
 	accounts   memory[string, []payment.ReceivingAccount] // by merchant; "" has all with virtual accounts
-	connectors memory[string, []payment.Connector]        // by merchant
+	numbers    memory[string, []payment.ReceivingAccount] // by number
+	feeds      memory[string, payment.Feed]
+	connectors memory[string, []payment.Connector] // by merchant
 }
 
 // profileKey names a profile.

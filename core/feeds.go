@@ -106,6 +106,12 @@ func (c *Core) Feed(ctx context.Context, name string) (payment.Feed, error) {
 	return view(ctx, c, "feed", func(tx *store.Tx) (payment.Feed, error) { return tx.Feed(ctx, name) })
 }
 
+// KnownFeed is Feed as it was at most a second ago, for those who are asked with
+// every message. What has been pulled may be older.
+func (c *Core) KnownFeed(ctx context.Context, name string) (payment.Feed, error) {
+	return c.directory.feeds.get(&c.directory, name, func() (payment.Feed, error) { return c.Feed(ctx, name) })
+}
+
 // Feeds lists the feeds by name.
 func (c *Core) Feeds(ctx context.Context) ([]payment.Feed, error) {
 	return view(ctx, c, "feeds", func(tx *store.Tx) ([]payment.Feed, error) { return tx.Feeds(ctx) })

@@ -37,10 +37,7 @@ type match struct {
 // was sent to, else by a code in its memo, never by its amount. The payment is
 // locked. What was seen and why it was rejected is in the explanation.
 func (w *work) match(ctx context.Context, f payment.Feed, c payment.Credit) (match, error) {
-	owners, err := w.owners(ctx, f, c)
-	if err != nil {
-		return match{}, err
-	}
+	owners := w.owners(f, c)
 	m := match{}
 	if len(owners) > 0 {
 		m.merchantID, m.accountID = owners[0].MerchantID, owners[0].ID
@@ -187,16 +184,9 @@ func (w *work) against(ctx context.Context, f payment.Feed, c payment.Credit, p 
 }
 
 // owners are the registered accounts that a credit may have reached.
-func (w *work) owners(ctx context.Context, f payment.Feed, c payment.Credit) ([]payment.ReceivingAccount, error) {
+func (w *work) owners(f payment.Feed, c payment.Credit) []payment.ReceivingAccount {
 	number := normalAccount(c.Account)
-	var candidates []payment.ReceivingAccount
-	if number != "" {
-		found, err := w.ReceivingAccountsByNumber(ctx, number)
-		if err != nil {
-			return nil, err
-		}
-		candidates = found
-	}
+	candidates := slices.Clip(w.byNumber[number]) // it is remembered for others
 	if len(candidates) == 0 {
 		for _, o := range w.virtual {
 			if strings.HasPrefix(normalAccount(c.VirtualAccount), o.Prefix) || strings.HasPrefix(number, o.Prefix) {
@@ -210,7 +200,7 @@ func (w *work) owners(ctx context.Context, f payment.Feed, c payment.Credit) ([]
 			owners = append(owners, o)
 		}
 	}
-	return owners, nil
+	return owners
 }
 
 // normalAccount writes an account number as we keep it: upper case, letters and

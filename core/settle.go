@@ -49,7 +49,12 @@ func (c *Core) TakeCredits(ctx context.Context, f payment.Feed, messageID string
 		stop(err)
 		return nil, err
 	}
-	w := &work{core: c, now: now, virtual: virtual}
+	byNumber, err := c.accountsOf(ctx, batch)
+	if err != nil {
+		stop(err)
+		return nil, err
+	}
+	w := &work{core: c, now: now, virtual: virtual, byNumber: byNumber}
 	shared := context.WithoutCancel(ctx) // the transaction is not ours alone
 	taken, err := c.store.SettleCredits(ctx, messageID, now, batch, func(tx *store.Tx, credit payment.Credit) (payment.Credit, payment.Payment, error) {
 		w.Tx = tx
@@ -61,6 +66,28 @@ func (c *Core) TakeCredits(ctx context.Context, f payment.Feed, messageID string
 	}
 	c.after(w)
 	return taken, nil
+}
+
+// accountsOf finds the accounts of the numbers that credits were paid to. It is
+// done before their transaction, which must not wait for another connection.
+func (c *Core) accountsOf(ctx context.Context, batch []store.Settling) (map[string][]payment.ReceivingAccount, error) {
+	found := map[string][]payment.ReceivingAccount{}
+	for _, one := range batch {
+		number := normalAccount(one.Credit.Account)
+		if _, had := found[number]; had || number == "" {
+			continue
+		}
+		accounts, err := c.directory.numbers.get(&c.directory, number, func() ([]payment.ReceivingAccount, error) {
+			return view(ctx, c, "settle", func(tx *store.Tx) ([]payment.ReceivingAccount, error) {
+				return tx.ReceivingAccountsByNumber(ctx, number)
+			})
+		})
+		if err != nil {
+			return nil, err
+		}
+		found[number] = accounts
+	}
+	return found, nil
 }
 
 // settle decides on one new credit.

@@ -147,6 +147,9 @@ func (n fullNotice) appendTo(b []byte) []byte {
 	b = n.RequestAt.appendTo(append(b, `{"request_at":`...))
 	b = text(append(b, `,"mid":`...), n.MID)
 	b = n.Payment.appendTo(append(b, `,"payment":`...))
+	if n.Refund != nil {
+		b = n.Refund.appendTo(append(b, `,"refund":`...))
+	}
 	return append(b, '}')
 }
 
@@ -154,5 +157,8 @@ func (n thinNotice) appendTo(b []byte) []byte {
 	b = n.RequestAt.appendTo(append(b, `{"request_at":`...))
 	b = text(append(b, `,"mid":`...), n.MID)
 	b = text(append(b, `,"payment_id":`...), n.PaymentID)
+	if n.RefundID != "" {
+		b = text(append(b, `,"refund_id":`...), n.RefundID)
+	}
 	return append(b, '}')
 }

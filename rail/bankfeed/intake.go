@@ -42,6 +42,7 @@ const (
 // tests can make a verb fail in the middle.
 type Core interface {
 	Feed(ctx context.Context, name string) (payment.Feed, error)
+	KnownFeed(ctx context.Context, name string) (payment.Feed, error)
 	Feeds(ctx context.Context) ([]payment.Feed, error)
 	FeedSecrets(f payment.Feed) (secret, api string, err error)
 	KeepMessage(ctx context.Context, feed string, body []byte) (id string, err error)
@@ -171,9 +172,14 @@ func (in *Intake) Receive(ctx context.Context, feed string, msg rail.Message) (R
 	return in.receive(ctx, f, n, msg)
 }
 
-// feed finds an enabled feed and who understands it.
+// feed finds an enabled feed and who understands it. It may be a second old: how far
+// it was pulled is not for those who ask here.
 func (in *Intake) feed(ctx context.Context, name string) (payment.Feed, rail.Notifier, error) {
-	f, err := in.core.Feed(ctx, name)
+	return understood(in.core.KnownFeed(ctx, name))
+}
+
+// understood is an enabled feed with who understands it.
+func understood(f payment.Feed, err error) (payment.Feed, rail.Notifier, error) {
 	if err != nil {
 		return payment.Feed{}, nil, err
 	}

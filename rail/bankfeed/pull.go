@@ -121,7 +121,7 @@ func (in *Intake) state(name string) *pullState {
 // Pull pulls a feed now. It fails with CodeInvalidRequest for a feed that has
 // no list of transactions or no credentials for it.
 func (in *Intake) Pull(ctx context.Context, name string) error {
-	f, n, err := in.feed(ctx, name)
+	f, n, err := understood(in.core.Feed(ctx, name))
 	if err != nil {
 		return err
 	}
