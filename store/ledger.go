@@ -64,7 +64,7 @@ func (tx *Tx) Fold(ctx context.Context, limit int) (int, error) {
 		return 0, err
 	}
 	for _, s := range sums {
-		if err := tx.q.AddBalance(ctx, db.AddBalanceParams{Account: s.Account, Debit: s.Debit, Credit: s.Credit}); err != nil {
+		if err := tx.q.AddBalance(ctx, db.AddBalanceParams(s)); err != nil {
 			return 0, err
 		}
 	}
