@@ -75,6 +75,7 @@ type load struct {
 	stop  chan struct{}
 	work  sync.WaitGroup
 	ctx   context.Context
+	name  string // of its own; its references begin with it
 
 	mu      sync.Mutex
 	history history
@@ -84,10 +85,15 @@ type load struct {
 const patience = 60 * time.Second
 
 func newLoad(s *site, random *rand.Rand, once bool, nodes ...*node) *load {
-	l := &load{site: s, once: once, stop: make(chan struct{}), ctx: s.t.Context()}
+	return newCrowd(s, random, once, shoppers, nodes...)
+}
+
+// newCrowd is newLoad with so many shoppers at once; none of them leaves requests to be made by the test.
+func newCrowd(s *site, random *rand.Rand, once bool, shoppers int, nodes ...*node) *load {
+	l := &load{site: s, once: once, stop: make(chan struct{}), ctx: s.t.Context(), name: fmt.Sprintf("L%d", loads.Add(1))}
 	// Where nothing is sent again each request has a connection of its own: on one that is kept alive a refusal cannot be
 	// told from an answer that was lost.
-	l.http = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 2 * shoppers, DisableKeepAlives: once}}
+	l.http = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 2*shoppers + 8, DisableKeepAlives: once}}
 	l.aim(nodes...)
 	for i := range shoppers {
 		own := rand.New(rand.NewPCG(random.Uint64(), uint64(i)))
@@ -132,21 +138,33 @@ func (l *load) fault(format string, args ...any) {
 	l.history.faults = append(l.history.faults, fmt.Sprintf(format, args...))
 }
 
+// add puts what another load did to this history.
+func (h *history) add(other *history) {
+	h.orders = append(h.orders, other.orders...)
+	h.faults = append(h.faults, other.faults...)
+	h.unknown += other.unknown
+	h.refused += other.refused
+}
+
 func (l *load) shop(shopper int, random *rand.Rand) {
 	for n := 0; !l.stopped(); n++ {
-		o := &order{
-			reference: fmt.Sprintf("S%d-%d", shopper, n), amount: 10_000 + random.Int64N(5_000_000), plan: plans[random.IntN(len(plans))],
-			description: fmt.Sprintf("cà phê sữa đá %d", random.IntN(1000)),
-			due:         time.Now().Add(2*time.Hour + time.Duration(random.IntN(3600))*time.Second).UTC().Truncate(time.Second),
-		}
-		l.mu.Lock()
-		l.history.orders = append(l.history.orders, o)
-		l.mu.Unlock()
-		payload, ok := l.create(o, random)
-		if !ok || !l.pay(o, payload, random) {
+		if !l.serve(fmt.Sprintf("%s-S%d-%d", l.name, shopper, n), plans[random.IntN(len(plans))], random) {
 			return // the door is closed
 		}
 	}
+}
+
+// serve makes one order and pays it as planned.
+func (l *load) serve(reference string, p plan, random *rand.Rand) bool {
+	o := &order{
+		reference: reference, amount: 10_000 + random.Int64N(5_000_000), plan: p, description: fmt.Sprintf("cà phê sữa đá %d", random.IntN(1000)),
+		due: time.Now().Add(2*time.Hour + time.Duration(random.IntN(3600))*time.Second).UTC().Truncate(time.Second),
+	}
+	l.mu.Lock()
+	l.history.orders = append(l.history.orders, o)
+	l.mu.Unlock()
+	payload, ok := l.create(o, random)
+	return ok && l.pay(o, payload, random)
 }
 
 // stopped is never true where the closed door ends the load.
@@ -360,7 +378,7 @@ func (h *history) mustBeUseful(t *testing.T) {
 // watchPage holds a payer's live page open: its first event has arrived when it returns.
 func (l *load) watchPage(n *node) io.ReadCloser {
 	l.site.t.Helper()
-	o := &order{reference: "WATCHED", amount: 20_000, description: "trà đá", plan: leave, due: time.Now().Add(time.Hour).UTC().Truncate(time.Second)}
+	o := &order{reference: l.name + "-WATCHED", amount: 20_000, description: "trà đá", plan: leave, due: time.Now().Add(time.Hour).UTC().Truncate(time.Second)}
 	l.mu.Lock()
 	l.history.orders = append(l.history.orders, o)
 	l.mu.Unlock()

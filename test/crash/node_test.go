@@ -23,6 +23,7 @@ import (
 type site struct {
 	t          *testing.T
 	flags      []string // of every command
+	serving    []string // flags of serve besides, and instead
 	authority  string   // the file with the certificate that the merchant's receiver has
 	receiver   *receiver
 	merchantID string
@@ -98,6 +99,7 @@ func (s *site) start() *node {
 	args := append([]string{"serve"}, s.flags...)
 	args = append(args, "--listen", "127.0.0.1:0", "--public-url", "http://pay.example.vn", "--log-format", "json",
 		"--allow-ipn-networks", "127.0.0.0/8", "--allow-ipn-ports", s.receiver.port, "--takeover-after", takeover.String())
+	args = append(args, s.serving...)
 	cmd := exec.Command(program, args...)
 	// The program believes the receiver's certificate as it would a well-known one.
 	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+s.authority)
@@ -267,6 +269,43 @@ func (s *site) quiesce(n *node) {
 		case <-ctx.Done():
 			s.t.Fatalf("notifications are still waiting after %s, such as %s", quiesceIn, waiting.Items[0])
 		}
+	}
+}
+
+// verdict waits until nothing is left to be sent, then has both judges look at everything.
+func (s *site) verdict(r *trial, n *node, h *history) *snapshot {
+	s.t.Helper()
+	s.quiesce(n)
+	now := s.collect(n, h)
+	if faults := judge(s, now, h); len(faults) > 0 {
+		s.report(faults)
+	}
+	s.audit()
+	for what, count := range map[string]int{"payments": len(now.payments), "credits": len(now.credits), "notices": len(h.notices), "answers lost": h.unknown, "refused": h.refused} {
+		r.add(what, int64(count))
+	}
+	return now
+}
+
+// audit runs `thungan check`, whether the gateway is running or not.
+func (s *site) audit() {
+	s.t.Helper()
+	var out, faults bytes.Buffer
+	cmd := exec.Command(program, append([]string{"check", "--json"}, s.flags...)...)
+	cmd.Stdout, cmd.Stderr = &out, &faults
+	failed := cmd.Run()
+	var report struct {
+		Checks   int
+		Findings []struct{ Check, Text string }
+	}
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Checks == 0 {
+		s.t.Fatalf("thungan check: %v, %v\n%s\n%s", failed, err, &out, &faults)
+	}
+	for _, f := range report.Findings {
+		s.t.Errorf("the auditor: %s: %s", f.Check, f.Text)
+	}
+	if len(report.Findings) > 0 || failed != nil {
+		s.t.Fatalf("thungan check: %v", failed)
 	}
 }
 
