@@ -11,13 +11,19 @@
 package crash
 
 import (
+	"context"
+	"crypto/rand"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/thungan/thungan/internal/pgtest"
 )
 
@@ -38,10 +44,70 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	if lasting.server != nil {
+		if err := lasting.server.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}
+	return code
 }
 
-// engines runs a test on both databases, each with a server of its own that keeps what it committed.
+// lasting is one PostgreSQL server, which keeps what it committed, for the tests that do nothing to it.
+var lasting struct {
+	sync.Mutex
+	server *pgtest.Server
+}
+
+// durable gives a test a database of its own on that server.
+func durable(t *testing.T) string {
+	t.Helper()
+	lasting.Lock()
+	defer lasting.Unlock()
+	if lasting.server == nil {
+		server, err := pgtest.Launch(true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lasting.server = server
+	}
+	u, err := url.Parse(lasting.server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "d_" + strings.ToLower(rand.Text())
+	query(t, u.String(), "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'")
+	u.Path = "/" + name
+	return u.String()
+}
+
+// query runs a statement on a connection of its own and gives the first value that it returns, if any.
+func query(t *testing.T, database, statement string) (value any) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	rows, err := conn.Query(ctx, statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		if values, err := rows.Values(); err == nil && len(values) > 0 && value == nil {
+			value = values[0]
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+	return value
+}
+
+// engines runs a test on both databases.
 func engines(t *testing.T, test func(t *testing.T, database string)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
@@ -50,7 +116,7 @@ func engines(t *testing.T, test func(t *testing.T, database string)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, pgtest.NewServer(t, true).URL())
+		test(t, durable(t))
 	})
 }
 
@@ -91,7 +157,7 @@ func TestKillOneOfTwo(t *testing.T) {
 	t.Parallel()
 	t.Run("postgres", func(t *testing.T) {
 		trial := newTrial(t, 1)
-		s := newSite(t, pgtest.NewServer(t, true).URL())
+		s := newSite(t, durable(t))
 		one, two := s.start(), s.start()
 		l := newLoad(s, trial.random, false, one, two)
 		for range trial.rounds {

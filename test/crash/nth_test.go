@@ -88,7 +88,7 @@ func (s *site) mend(r *trial, l *load, g *inside, d *disk, mode int, done chan s
 		<-done
 		return g
 	}
-	s.refusesCleanly(l, g)
+	s.refusesCleanly(l)
 	if mode == 1 {
 		d.heal()
 		<-done
@@ -108,7 +108,7 @@ func (s *site) mend(r *trial, l *load, g *inside, d *disk, mode int, done chan s
 }
 
 // refusesCleanly wants a gateway that cannot write to say so: with a status of 5xx, soon, in the caller's form.
-func (s *site) refusesCleanly(l *load, g *inside) {
+func (s *site) refusesCleanly(l *load) {
 	body := mustJSON(map[string]any{"payment_method": "BANK_TRANSFER", "payment": map[string]any{
 		"id": "REFUSED-" + strconv.FormatInt(loads.Add(1), 10), "amount": 10_000, "currency": "VND",
 		"success_url": "https://shop.example.vn/ok", "cancel_url": "https://shop.example.vn/no",
