@@ -77,6 +77,8 @@ type load struct {
 	ctx   context.Context
 	name  string // of its own; its references begin with it
 
+	answers atomic.Int64 // with 2xx
+
 	mu      sync.Mutex
 	history history
 }
@@ -305,6 +307,7 @@ func (l *load) send(path string, body []byte, sign func(http.Header), read func(
 		case err != nil:
 			l.count(&l.history.unknown)
 		case status/100 == 2:
+			l.answers.Add(1)
 			if err := read(text); err != nil {
 				l.fault("%s: answer %q: %v", path, text, err)
 			}
