@@ -45,6 +45,7 @@ type shownCredit struct {
 }
 
 type shownNotification struct {
+	ID        string `json:"notification_id"`
 	PaymentID string `json:"payment_id"`
 	Version   int64  `json:"version"`
 	State     string `json:"state"`

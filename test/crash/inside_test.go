@@ -43,6 +43,8 @@ type inside struct {
 	server *httptest.Server
 	stop   context.CancelFunc
 	work   sync.WaitGroup
+
+	merchantID string
 }
 
 // fitting is what a test exchanges.
@@ -90,7 +92,7 @@ func (s *site) openInside(p fitting) (*inside, error) {
 	// What such a node logs is the test's own, with the faults that it causes.
 	log := slog.New(slog.NewJSONHandler(logWriter{s.t}, &slog.HandlerOptions{Level: slog.LevelError + 1}))
 	ids := id.NewSource(rand.Reader, p.clock)
-	g := &inside{store: db, stop: stop}
+	g := &inside{store: db, stop: stop, merchantID: s.merchantID}
 	g.core = core.New(core.Config{
 		Store: db, Clock: p.clock, IDs: ids, Vault: keys, Dialects: []dialect.Dialect{paykit.Dialect{}}, PublicURL: "http://pay.example.vn", Log: log,
 		FirstLook: p.firstLook, MaxAttempts: 3,

@@ -45,6 +45,7 @@ type order struct {
 
 	answered bool // the gateway said that it has the payment
 	refused  bool // no answer came, and the shop gave up
+	canceled bool // by an operator
 	credits  []*credit
 }
 
@@ -81,6 +82,9 @@ type load struct {
 
 	mu      sync.Mutex
 	history history
+	worst   time.Duration   // that an answer took
+	times   []time.Duration // that answers of the base timed took, if there is one
+	timed   string
 }
 
 // patience bounds how long one request is sent again and again.
@@ -196,10 +200,7 @@ const wireTime = "2006-01-02T15:04:05.000000Z"
 
 // create sends an order until it is answered, and some orders once more after that. It gives the VietQR text.
 func (l *load) create(o *order, random *rand.Rand) (payload string, ok bool) {
-	body := mustJSON(map[string]any{"payment_method": "BANK_TRANSFER", "payment": map[string]any{
-		"id": o.reference, "amount": o.amount, "currency": "VND", "description": o.description, "due_time": o.due.Format(wireTime),
-		"success_url": "https://shop.example.vn/ok", "cancel_url": "https://shop.example.vn/no", "ipn_url": l.ipnURL(),
-	}})
+	body := l.createBody(o)
 	answer, tries, ok := l.ask(body, "/v2/payment-page-checkout")
 	if !ok {
 		o.refused = true
@@ -229,6 +230,14 @@ func (l *load) create(o *order, random *rand.Rand) (payload string, ok bool) {
 		answer = found
 	}
 	return answer.Transfer.VietQR, true
+}
+
+// createBody is the request for an order.
+func (l *load) createBody(o *order) []byte {
+	return mustJSON(map[string]any{"payment_method": "BANK_TRANSFER", "payment": map[string]any{
+		"id": o.reference, "amount": o.amount, "currency": "VND", "description": o.description, "due_time": o.due.Format(wireTime),
+		"success_url": "https://shop.example.vn/ok", "cancel_url": "https://shop.example.vn/no", "ipn_url": l.ipnURL(),
+	}})
 }
 
 func (l *load) ipnURL() string { return l.site.receiver.server.URL + "/ipn" }
@@ -331,6 +340,29 @@ func (l *load) send(path string, body []byte, sign func(http.Header), read func(
 	}
 }
 
+// time notes how long an answer of a base took.
+func (l *load) time(base string, from time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	took := time.Since(from)
+	l.worst = max(l.worst, took)
+	if base == l.timed {
+		l.times = append(l.times, took)
+	}
+}
+
+// watch begins to note how long answers of a node take, and gives what was noted of the one before.
+func (l *load) watch(n *node) []time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	times := l.times
+	l.timed, l.times = "", nil
+	if n != nil {
+		l.timed = n.base
+	}
+	return times
+}
+
 func (l *load) count(n *int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -338,7 +370,9 @@ func (l *load) count(n *int) {
 }
 
 func (l *load) post(path string, body []byte, sign func(http.Header)) (status int, text []byte, err error) {
-	req, err := http.NewRequestWithContext(l.ctx, http.MethodPost, l.base()+path, bytes.NewReader(body))
+	base := l.base()
+	defer l.time(base, time.Now())
+	req, err := http.NewRequestWithContext(l.ctx, http.MethodPost, base+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
