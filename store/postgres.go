@@ -49,8 +49,8 @@ var postgresEngine = engine{
 	unstorable: func(err error) bool { return pgCode(err) == "22021" || pgCode(err) == "22P05" },
 	down: func(err error) bool {
 		code := pgCode(err)
-		// 08: connection, 53: resources, 57P: shutting down, 25006: a standby
-		if strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "57P") || code == "25006" {
+		// 08: connection, 53: resources, 57P: shutting down, 25006: a standby, 25P03: we were idle too long
+		if strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "57P") || code == "25006" || code == "25P03" {
 			return true
 		}
 		var refused *pgconn.ConnectError
@@ -79,20 +79,31 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		}
 		delete(config.RuntimeParams, poolParameter) // it is ours, the server does not know it
 	}
-	open := func() *sql.DB {
-		pool := stdlib.OpenDB(*config)
+	open := func(options ...stdlib.OptionOpenDB) *sql.DB {
+		pool := stdlib.OpenDB(*config, options...)
 		pool.SetMaxOpenConns(size)
 		pool.SetMaxIdleConns(size)
 		pool.SetConnMaxIdleTime(5 * time.Minute)
 		return pool
 	}
-	s := &Store{engine: postgresEngine, write: open(), read: open()}
+	s := &Store{engine: postgresEngine, write: open(stdlib.OptionAfterConnect(letGo)), read: open()}
 	s.opens, s.writes = newCommitter(s, openWriters), newCommitter(s, otherWriters)
 	if err := s.write.PingContext(ctx); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// letGo has the server end a transaction whose node does not go on with it, because its machine is frozen or cut off:
+// else the rows that it has locked would be out of reach of the other nodes for as long. A node that comes back finds
+// its connection closed. Not a parameter of the connection: PgBouncer refuses those that it does not know.
+func letGo(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '5s'")
+	if unknown := pgCode(err); unknown == "42704" {
+		return nil // something that only speaks as PostgreSQL does
+	}
+	return err
 }
 
 // insertPayments has a parameter per column, an array with a value per payment.

@@ -110,7 +110,7 @@ func (s *site) start() *node {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	n := &node{t: s.t, cmd: cmd, log: &nodeLog{serving: make(chan string, 1)}, exit: make(chan error, 1)}
+	n := &node{t: s.t, cmd: cmd, log: &nodeLog{serving: make(chan string, 1), seen: map[string]int{}}, exit: make(chan error, 1)}
 	go func() {
 		n.log.read(lines)
 		n.exit <- cmd.Wait()
@@ -180,7 +180,8 @@ type nodeLog struct {
 
 	mu    sync.Mutex
 	last  []string
-	alarm []string // lines that no run may have
+	alarm []string       // lines that no run may have
+	seen  map[string]int // lines by message
 }
 
 func (l *nodeLog) read(r io.Reader) {
@@ -197,6 +198,7 @@ func (l *nodeLog) read(r io.Reader) {
 			l.serving <- record.Listen
 		}
 		l.mu.Lock()
+		l.seen[record.Message]++
 		if strings.Contains(line, "panic") || strings.Contains(line, "goroutine ") {
 			l.alarm = append(l.alarm, line)
 		}
@@ -213,6 +215,13 @@ func (l *nodeLog) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Join(l.last, "\n")
+}
+
+// times says how often a message was logged.
+func (l *nodeLog) times(message string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seen[message]
 }
 
 func (l *nodeLog) check(t *testing.T) {
