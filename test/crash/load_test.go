@@ -43,9 +43,10 @@ type order struct {
 	plan        plan
 	checkoutURL string
 
-	answered bool // the gateway said that it has the payment
-	refused  bool // no answer came, and the shop gave up
-	canceled bool // by an operator
+	answered bool   // the gateway said that it has the payment
+	refused  bool   // no answer came, and the shop gave up
+	canceled bool   // by an operator
+	memo     string // what the payer writes, once that is known
 	credits  []*credit
 }
 
@@ -164,7 +165,7 @@ func (l *load) shop(shopper int, random *rand.Rand) {
 func (l *load) serve(reference string, p plan, random *rand.Rand) bool {
 	o := &order{
 		reference: reference, amount: 10_000 + random.Int64N(5_000_000), plan: p, description: fmt.Sprintf("cà phê sữa đá %d", random.IntN(1000)),
-		due: time.Now().Add(2*time.Hour + time.Duration(random.IntN(3600))*time.Second).UTC().Truncate(time.Second),
+		due: l.site.clock().Add(2*time.Hour + time.Duration(random.IntN(3600))*time.Second).UTC().Truncate(time.Second),
 	}
 	l.mu.Lock()
 	l.history.orders = append(l.history.orders, o)
@@ -268,6 +269,7 @@ func (l *load) pay(o *order, payload string, random *rand.Rand) bool {
 		l.fault("%s: the VietQR text %q says %+v (%v)", o.reference, payload, qr, err)
 		return true
 	}
+	o.memo = qr.Memo
 	amounts := []int64{o.amount}
 	switch o.plan {
 	case parts:
@@ -277,7 +279,7 @@ func (l *load) pay(o *order, payload string, random *rand.Rand) bool {
 		amounts = append(amounts, o.amount)
 	}
 	for i, amount := range amounts {
-		c := &credit{id: fmt.Sprintf("%s-c%d", o.reference, i), amount: amount, at: time.Now().UTC().Truncate(time.Millisecond)}
+		c := &credit{id: fmt.Sprintf("%s-c%d", o.reference, i), amount: amount, at: l.site.clock().UTC().Truncate(time.Millisecond)}
 		o.credits = append(o.credits, c)
 		if !l.tell(c, qr.Memo) || o.plan == resent && !l.tell(c, qr.Memo) {
 			return false
@@ -293,7 +295,7 @@ func (l *load) tell(c *credit, memo string) bool {
 		"memo": "NGUYEN VAN A chuyen tien " + memo, "reference": "FT-" + c.id, "occurred_at": c.at.Format(time.RFC3339Nano),
 	})
 	_, ok := l.send("/bank-feeds/"+feedName, body, func(h http.Header) {
-		h.Set("X-Thungan-Signature", signature(body, time.Now()))
+		h.Set("X-Thungan-Signature", signature(body, l.site.clock()))
 	}, func([]byte) error { return nil })
 	c.answered = c.answered || ok
 	return ok

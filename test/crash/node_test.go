@@ -31,7 +31,8 @@ type site struct {
 	apiKey     string
 	secretKey  string
 	adminToken string
-	http       *http.Client // of the auditor
+	http       *http.Client     // of the auditor
+	clock      func() time.Time // of everybody outside
 }
 
 const (
@@ -44,7 +45,7 @@ const (
 func newSite(t *testing.T, database string) *site {
 	t.Helper()
 	key := filepath.Join(t.TempDir(), "key")
-	s := &site{t: t, flags: []string{"--database", database, "--key-file", key}, http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 8}}}
+	s := &site{t: t, clock: time.Now, flags: []string{"--database", database, "--key-file", key}, http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 8}}}
 	run(t, "key", "new", key)
 	merchant := s.command("merchant", "add", "--name", "Crash Coffee")
 	s.merchantID, s.mid = merchant["merchant_id"], merchant["mid"]

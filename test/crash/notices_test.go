@@ -307,17 +307,5 @@ func (b *bank) judge(n *node) {
 	if len(b.expected) > 0 {
 		t.Errorf("%d payments are lost", len(b.expected))
 	}
-	var balance trialBalance
-	if err := s.get(t.Context(), n, "/ledger/trial-balance", &balance); err != nil {
-		t.Fatal(err)
-	}
-	var booked int64
-	for _, a := range balance.Accounts {
-		if strings.HasPrefix(a.Account, "bank:") {
-			booked += a.Debit - a.Credit
-		}
-	}
-	if balance.Sum != 0 || booked != sum {
-		t.Errorf("the ledger sums to %d and has %d of %d at the bank", balance.Sum, booked, sum)
-	}
+	s.bankHas(n, sum)
 }
