@@ -288,6 +288,15 @@ func (l *load) pay(o *order, payload string, random *rand.Rand) bool {
 	return true
 }
 
+// memo is what the payer of a VietQR text writes.
+func (l *load) memo(payload string) string {
+	qr, _, err := vietqr.DecodeVerified(payload)
+	if err != nil {
+		l.fault("the VietQR text %q: %v", payload, err)
+	}
+	return qr.Memo
+}
+
 // tell sends a credit as the bank does, until it is answered with 2xx.
 func (l *load) tell(c *credit, memo string) bool {
 	body := mustJSON(map[string]any{
