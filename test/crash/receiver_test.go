@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
 // notice is an IPN that the merchant received.
@@ -39,14 +40,15 @@ type receiver struct {
 	secret string
 
 	mu      sync.Mutex
-	seen    map[string]bool // request ids
+	seen    map[string]bool      // request ids
+	first   map[string]time.Time // when a payment was first told of, by its id
 	notices []notice
 	faults  []string
 }
 
 func newReceiver(t *testing.T, mid, secret string) *receiver {
 	t.Helper()
-	r := &receiver{mid: mid, secret: secret, seen: map[string]bool{}}
+	r := &receiver{mid: mid, secret: secret, seen: map[string]bool{}, first: map[string]time.Time{}}
 	r.server = httptest.NewUnstartedServer(r)
 	r.server.Config.ErrorLog = log.New(io.Discard, "", 0) // killed senders break off
 	r.server.StartTLS()
@@ -81,6 +83,9 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.faults = append(r.faults, "a notice does not prove its sender: "+string(body))
 	}
 	r.notices = append(r.notices, n)
+	if _, told := r.first[n.Payment.ID]; !told {
+		r.first[n.Payment.ID] = time.Now()
+	}
 }
 
 // received is everything so far.
@@ -95,4 +100,11 @@ func (r *receiver) requests() map[string]bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.seen)
+}
+
+// arrivals say when each payment was first told of.
+func (r *receiver) arrivals() map[string]time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.first)
 }
