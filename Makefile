@@ -118,6 +118,15 @@ bench-short: ## the same in three minutes: shows that it works, not how fast
 	@mkdir -p bin
 	$(GO) run ./test/load/bench -short $(BENCH_FLAGS)
 
+# Seeds, counts and the logs of what failed stay in bin; a run that was stopped goes on where it was.
+# make torture TORTURE_FLAGS='-scale 0.02 -doc docs/reliability.md' does a fiftieth and renews the page.
+TORTURE_FLAGS ?=
+
+.PHONY: torture
+torture: deps ## every fault of docs/reliability.md at its full count, for days; TORTURE_FLAGS='-scale 0.02' does a fiftieth
+	@mkdir -p bin
+	$(GO) run ./test/crash/torture $(TORTURE_FLAGS)
+
 .PHONY: cover
 cover: $(PGTEST) ## coverage of all packages into coverage.out and coverage.html
 	$(PGTEST) $(GO) test $(TEST_FLAGS) -coverpkg=./... -coverprofile=coverage.out ./...

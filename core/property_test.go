@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thungan/thungan/auditor"
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/core/coretest"
 	"github.com/thungan/thungan/ledger"
@@ -41,6 +42,13 @@ func TestAgainstModel(t *testing.T) {
 				testAgainstModel(t, newMachine(e, run), feed)
 			})
 		})
+		report, err := auditor.Audit(t.Context(), e.Store, auditor.Options{Now: coretest.Start}) // nobody sends notices here
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range report.Findings {
+			t.Errorf("the auditor: %s: %s", f.Check, f.Text)
+		}
 	})
 }
 

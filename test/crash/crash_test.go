@@ -13,11 +13,14 @@ package crash
 import (
 	"context"
 	"crypto/rand"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +45,12 @@ func buildAndRun(m *testing.M) int {
 	program = filepath.Join(folder, "thungan")
 	if out, err := exec.Command("go", "build", "-o", program, "github.com/thungan/thungan/cmd/thungan").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+		return 1
+	}
+	// Most of these tests wait most of the time: for a server that starts, a lease that ends.
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	code := m.Run()
@@ -143,7 +152,7 @@ func TestKill(t *testing.T) {
 			worst = max(worst, time.Since(start))
 			l.aim(n)
 		}
-		l.pause(shortest)
+		l.busy()
 		h := l.finish()
 		trial.most("ms until it served again", worst.Milliseconds())
 		now := s.verdict(trial, n, h)
@@ -165,7 +174,7 @@ func TestKillOneOfTwo(t *testing.T) {
 			l.pause(longest)
 			one.kill()
 			l.aim(two)
-			l.pause(longest)
+			l.busy()
 			// The dead node stays dead until the next round: its notices are the other's now.
 			if trial.left() {
 				one, two = two, s.start()
@@ -188,7 +197,7 @@ func TestShutdown(t *testing.T) {
 		for round := range trial.rounds {
 			l := newLoad(s, trial.random, true, n)
 			page := l.watchPage(n) // a payer's open page must not hold up the end
-			l.pause(longest)
+			l.busy()
 			n.terminate(30 * time.Second)
 			page.Close()
 			one := l.finish()

@@ -133,6 +133,15 @@ func (l *load) pause(d time.Duration) {
 	}
 }
 
+// busy waits until enough was done to show something, which takes a machine with other work longer.
+func (l *load) busy() {
+	const enough = 200
+	l.pause(longest)
+	for start := time.Now(); l.answers.Load() < enough && time.Since(start) < patience; {
+		l.pause(10 * time.Millisecond)
+	}
+}
+
 // finish lets every shopper end its order, and gives the history. Notices are those so far; see site.quiesce.
 func (l *load) finish() *history {
 	close(l.stop)
