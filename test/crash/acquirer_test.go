@@ -342,11 +342,9 @@ type buyers struct {
 
 // bought is a payment with what has to become of it.
 type bought struct {
-	id        string
-	manner    manner
-	refund    string // its id, if there is one
-	amount    money.VND
-	uncertain bool
+	id     string
+	manner manner
+	refund string // its id, if there is one
 }
 
 func (b *buyers) buy(i int, m manner, random *rand.Rand) {
@@ -360,7 +358,7 @@ func (b *buyers) buy(i int, m manner, random *rand.Rand) {
 		b.t.Error(err)
 		return
 	}
-	one := bought{id: p.ID, manner: m, amount: p.Amount}
+	one := bought{id: p.ID, manner: m}
 	// An impatient payer clicks more than once, on more than one page.
 	var handoff payment.Handoff
 	var mu sync.Mutex
@@ -373,10 +371,8 @@ func (b *buyers) buy(i int, m manner, random *rand.Rand) {
 		}
 	})
 	if m == lostCreate || m == never {
-		if _, err := b.g.cards.Start(ctx, p.ID, payment.DomesticCard, "203.0.113.9"); err == nil {
-			// It has been asked about meanwhile, or the payer is sent to where the order is already.
-			b.t.Logf("payment %s: a second start was let through", p.ID)
-		}
+		// And once more, when nobody knows what became of it: the acquirer says if it hears of a second order.
+		_, _ = b.g.cards.Start(ctx, p.ID, payment.DomesticCard, "203.0.113.9")
 	}
 	if handoff.URL != "" {
 		b.payer(strings.TrimPrefix(handoff.URL, b.a.server.URL+"/pay/"), m, random)

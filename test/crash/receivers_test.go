@@ -268,7 +268,6 @@ func (s *site) wasTried(n *node, kind, address string) {
 		CreatedAt    time.Time `json:"created_at"`
 		DueAt        time.Time `json:"due_at"`
 	}
-	var last shown
 	for start := time.Now(); time.Since(start) < patience; time.Sleep(100 * time.Millisecond) {
 		list, err := all[shown](s.t.Context(), s, n, "/notifications")
 		if err != nil {
@@ -278,7 +277,6 @@ func (s *site) wasTried(n *node, kind, address string) {
 			if item.URL != address || item.AttemptsMade == 0 {
 				continue
 			}
-			last = item
 			ok := item.State == "pending" && item.LastError != ""
 			switch kind {
 			case "gone":
@@ -296,7 +294,7 @@ func (s *site) wasTried(n *node, kind, address string) {
 			return
 		}
 	}
-	s.t.Errorf("%s: no attempt was made at %s: %+v", kind, address, last)
+	s.t.Errorf("%s: no attempt was made at %s within %s", kind, address, patience)
 }
 
 // memory is what the node's process has for itself, in bytes.
