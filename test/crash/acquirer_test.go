@@ -508,6 +508,10 @@ func (b *buyers) verdict(r *trial, s *site) {
 			r.add("on a person's list", 1)
 		}
 		wantReview := one.manner == chargedTwice || one.manner == reversed || one.manner == never || one.manner == otherAmount
+		if one.manner == refusing && review {
+			// Questions come so early here that one may overtake the refusal; that nobody has heard of the order, a person sees.
+			wantReview = true
+		}
 		if review != wantReview || int64(p.Received) != charged && !review {
 			t.Errorf("payment %s (manner %d): charged %d, %s with %d received, on a person's list %t", one.id, one.manner, charged, p.State, p.Received, review)
 		}
