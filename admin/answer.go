@@ -66,6 +66,9 @@ var statuses = map[payment.Code]int{
 	payment.CodeConflict:           http.StatusConflict,
 	payment.CodeBusy:               http.StatusServiceUnavailable,
 	payment.CodeInternal:           http.StatusInternalServerError,
+	payment.CodeTerminalUnusable:   http.StatusConflict,
+	payment.CodeTerminalBusy:       http.StatusConflict,
+	payment.CodeSettleFirst:        http.StatusConflict,
 }
 
 // texts stand in where core gave no text of its own.

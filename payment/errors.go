@@ -23,9 +23,12 @@ const (
 	CodeNotFound           Code = "not_found"            // anything else that was asked for and is not there
 	CodeInvalidState       Code = "invalid_state"        // the state table has no such move
 	CodeInvalidRequest     Code = "invalid_request"
-	CodeConflict           Code = "conflict" // somebody else changed it first, or it exists already
-	CodeBusy               Code = "busy"     // too much at once; nothing was done, try again
-	CodeInternal           Code = "internal" // our fault; the cause is logged
+	CodeTerminalUnusable   Code = "terminal_unusable" // unknown, locked, or another merchant's
+	CodeTerminalBusy       Code = "terminal_busy"     // it has a card sale under way
+	CodeSettleFirst        Code = "settle_first"      // its batch has to be settled before it takes more
+	CodeConflict           Code = "conflict"          // somebody else changed it first, or it exists already
+	CodeBusy               Code = "busy"              // too much at once; nothing was done, try again
+	CodeInternal           Code = "internal"          // our fault; the cause is logged
 )
 
 // Codes lists every code, for the total tables of the dialects.
@@ -33,6 +36,7 @@ var Codes = []Code{
 	CodeUnauthorized, CodeDuplicateReference, CodeMethodNotSupported, CodeInvalidAmount, CodeInvalidDueTime, CodeTotalLimit,
 	CodeMerchantLocked, CodeMerchantClosed, CodePlatformLocked, CodePlatformClosed, CodePaymentNotFound, CodeRefundNotFound, CodeInsufficient,
 	CodeNotFound, CodeInvalidState, CodeInvalidRequest, CodeConflict, CodeBusy, CodeInternal,
+	CodeTerminalUnusable, CodeTerminalBusy, CodeSettleFirst,
 }
 
 // States lists every state, for the same use.

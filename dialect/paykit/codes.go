@@ -95,6 +95,9 @@ var refusals = map[payment.Code]refusal{
 	payment.CodeConflict:           {cause: causeServerBusy},
 	payment.CodeBusy:               {cause: causeServerBusy},
 	payment.CodeInternal:           {cause: causeServerFailed},
+	payment.CodeTerminalUnusable:   {cause: causeServerFailed}, // no call names a terminal
+	payment.CodeTerminalBusy:       {cause: causeServerFailed},
+	payment.CodeSettleFirst:        {cause: causeServerFailed},
 }
 
 // accountCodes are the refusals that checkout and refund share.

@@ -60,6 +60,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditLogStmt, err = db.PrepareContext(ctx, auditLog); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditLog: %w", err)
 	}
+	if q.batchStmt, err = db.PrepareContext(ctx, batch); err != nil {
+		return nil, fmt.Errorf("error preparing query Batch: %w", err)
+	}
+	if q.batchTotalStmt, err = db.PrepareContext(ctx, batchTotal); err != nil {
+		return nil, fmt.Errorf("error preparing query BatchTotal: %w", err)
+	}
+	if q.batchesStmt, err = db.PrepareContext(ctx, batches); err != nil {
+		return nil, fmt.Errorf("error preparing query Batches: %w", err)
+	}
 	if q.bookingStmt, err = db.PrepareContext(ctx, booking); err != nil {
 		return nil, fmt.Errorf("error preparing query Booking: %w", err)
 	}
@@ -107,6 +116,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.countDuePaymentsStmt, err = db.PrepareContext(ctx, countDuePayments); err != nil {
 		return nil, fmt.Errorf("error preparing query CountDuePayments: %w", err)
+	}
+	if q.countMerchantSalesStmt, err = db.PrepareContext(ctx, countMerchantSales); err != nil {
+		return nil, fmt.Errorf("error preparing query CountMerchantSales: %w", err)
 	}
 	if q.countOpenOfPhoneStmt, err = db.PrepareContext(ctx, countOpenOfPhone); err != nil {
 		return nil, fmt.Errorf("error preparing query CountOpenOfPhone: %w", err)
@@ -174,6 +186,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertAuditStmt, err = db.PrepareContext(ctx, insertAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAudit: %w", err)
 	}
+	if q.insertBatchStmt, err = db.PrepareContext(ctx, insertBatch); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertBatch: %w", err)
+	}
 	if q.insertBookingStmt, err = db.PrepareContext(ctx, insertBooking); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertBooking: %w", err)
 	}
@@ -228,6 +243,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertRefundStmt, err = db.PrepareContext(ctx, insertRefund); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertRefund: %w", err)
 	}
+	if q.insertSaleStmt, err = db.PrepareContext(ctx, insertSale); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertSale: %w", err)
+	}
+	if q.insertTerminalStmt, err = db.PrepareContext(ctx, insertTerminal); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertTerminal: %w", err)
+	}
+	if q.insertTerminalKeyStmt, err = db.PrepareContext(ctx, insertTerminalKey); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertTerminalKey: %w", err)
+	}
 	if q.itemStmt, err = db.PrepareContext(ctx, item); err != nil {
 		return nil, fmt.Errorf("error preparing query Item: %w", err)
 	}
@@ -267,6 +291,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.merchantForUpdateStmt, err = db.PrepareContext(ctx, merchantForUpdate); err != nil {
 		return nil, fmt.Errorf("error preparing query MerchantForUpdate: %w", err)
 	}
+	if q.merchantSalesStmt, err = db.PrepareContext(ctx, merchantSales); err != nil {
+		return nil, fmt.Errorf("error preparing query MerchantSales: %w", err)
+	}
 	if q.merchantsStmt, err = db.PrepareContext(ctx, merchants); err != nil {
 		return nil, fmt.Errorf("error preparing query Merchants: %w", err)
 	}
@@ -287,6 +314,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.outboxBacklogStmt, err = db.PrepareContext(ctx, outboxBacklog); err != nil {
 		return nil, fmt.Errorf("error preparing query OutboxBacklog: %w", err)
+	}
+	if q.overdueSalesStmt, err = db.PrepareContext(ctx, overdueSales); err != nil {
+		return nil, fmt.Errorf("error preparing query OverdueSales: %w", err)
 	}
 	if q.paymentStmt, err = db.PrepareContext(ctx, payment); err != nil {
 		return nil, fmt.Errorf("error preparing query Payment: %w", err)
@@ -378,6 +408,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revokeKeysStmt, err = db.PrepareContext(ctx, revokeKeys); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokeKeys: %w", err)
 	}
+	if q.revokeTerminalKeysStmt, err = db.PrepareContext(ctx, revokeTerminalKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query RevokeTerminalKeys: %w", err)
+	}
+	if q.saleStmt, err = db.PrepareContext(ctx, sale); err != nil {
+		return nil, fmt.Errorf("error preparing query Sale: %w", err)
+	}
 	if q.searchBookingsStmt, err = db.PrepareContext(ctx, searchBookings); err != nil {
 		return nil, fmt.Errorf("error preparing query SearchBookings: %w", err)
 	}
@@ -390,8 +426,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.searchPaymentsStmt, err = db.PrepareContext(ctx, searchPayments); err != nil {
 		return nil, fmt.Errorf("error preparing query SearchPayments: %w", err)
 	}
+	if q.seeTerminalStmt, err = db.PrepareContext(ctx, seeTerminal); err != nil {
+		return nil, fmt.Errorf("error preparing query SeeTerminal: %w", err)
+	}
 	if q.settingStmt, err = db.PrepareContext(ctx, setting); err != nil {
 		return nil, fmt.Errorf("error preparing query Setting: %w", err)
+	}
+	if q.settleSalesStmt, err = db.PrepareContext(ctx, settleSales); err != nil {
+		return nil, fmt.Errorf("error preparing query SettleSales: %w", err)
 	}
 	if q.stationStmt, err = db.PrepareContext(ctx, station); err != nil {
 		return nil, fmt.Errorf("error preparing query Station: %w", err)
@@ -416,6 +458,27 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.takeTailStmt, err = db.PrepareContext(ctx, takeTail); err != nil {
 		return nil, fmt.Errorf("error preparing query TakeTail: %w", err)
+	}
+	if q.terminalStmt, err = db.PrepareContext(ctx, terminal); err != nil {
+		return nil, fmt.Errorf("error preparing query Terminal: %w", err)
+	}
+	if q.terminalByPublicIDStmt, err = db.PrepareContext(ctx, terminalByPublicID); err != nil {
+		return nil, fmt.Errorf("error preparing query TerminalByPublicID: %w", err)
+	}
+	if q.terminalForUpdateStmt, err = db.PrepareContext(ctx, terminalForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query TerminalForUpdate: %w", err)
+	}
+	if q.terminalKeyByHashStmt, err = db.PrepareContext(ctx, terminalKeyByHash); err != nil {
+		return nil, fmt.Errorf("error preparing query TerminalKeyByHash: %w", err)
+	}
+	if q.terminalSalesStmt, err = db.PrepareContext(ctx, terminalSales); err != nil {
+		return nil, fmt.Errorf("error preparing query TerminalSales: %w", err)
+	}
+	if q.terminalUsageStmt, err = db.PrepareContext(ctx, terminalUsage); err != nil {
+		return nil, fmt.Errorf("error preparing query TerminalUsage: %w", err)
+	}
+	if q.terminalsStmt, err = db.PrepareContext(ctx, terminals); err != nil {
+		return nil, fmt.Errorf("error preparing query Terminals: %w", err)
 	}
 	if q.trialBalanceStmt, err = db.PrepareContext(ctx, trialBalance); err != nil {
 		return nil, fmt.Errorf("error preparing query TrialBalance: %w", err)
@@ -452,6 +515,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.updateRefundStmt, err = db.PrepareContext(ctx, updateRefund); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateRefund: %w", err)
+	}
+	if q.updateSaleStmt, err = db.PrepareContext(ctx, updateSale); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateSale: %w", err)
+	}
+	if q.updateTerminalStmt, err = db.PrepareContext(ctx, updateTerminal); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateTerminal: %w", err)
 	}
 	if q.virtualAccountOwnersStmt, err = db.PrepareContext(ctx, virtualAccountOwners); err != nil {
 		return nil, fmt.Errorf("error preparing query VirtualAccountOwners: %w", err)
@@ -522,6 +591,21 @@ func (q *Queries) Close() error {
 	if q.auditLogStmt != nil {
 		if cerr := q.auditLogStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing auditLogStmt: %w", cerr)
+		}
+	}
+	if q.batchStmt != nil {
+		if cerr := q.batchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing batchStmt: %w", cerr)
+		}
+	}
+	if q.batchTotalStmt != nil {
+		if cerr := q.batchTotalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing batchTotalStmt: %w", cerr)
+		}
+	}
+	if q.batchesStmt != nil {
+		if cerr := q.batchesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing batchesStmt: %w", cerr)
 		}
 	}
 	if q.bookingStmt != nil {
@@ -602,6 +686,11 @@ func (q *Queries) Close() error {
 	if q.countDuePaymentsStmt != nil {
 		if cerr := q.countDuePaymentsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countDuePaymentsStmt: %w", cerr)
+		}
+	}
+	if q.countMerchantSalesStmt != nil {
+		if cerr := q.countMerchantSalesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countMerchantSalesStmt: %w", cerr)
 		}
 	}
 	if q.countOpenOfPhoneStmt != nil {
@@ -714,6 +803,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertAuditStmt: %w", cerr)
 		}
 	}
+	if q.insertBatchStmt != nil {
+		if cerr := q.insertBatchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertBatchStmt: %w", cerr)
+		}
+	}
 	if q.insertBookingStmt != nil {
 		if cerr := q.insertBookingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertBookingStmt: %w", cerr)
@@ -804,6 +898,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertRefundStmt: %w", cerr)
 		}
 	}
+	if q.insertSaleStmt != nil {
+		if cerr := q.insertSaleStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertSaleStmt: %w", cerr)
+		}
+	}
+	if q.insertTerminalStmt != nil {
+		if cerr := q.insertTerminalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertTerminalStmt: %w", cerr)
+		}
+	}
+	if q.insertTerminalKeyStmt != nil {
+		if cerr := q.insertTerminalKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertTerminalKeyStmt: %w", cerr)
+		}
+	}
 	if q.itemStmt != nil {
 		if cerr := q.itemStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing itemStmt: %w", cerr)
@@ -869,6 +978,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing merchantForUpdateStmt: %w", cerr)
 		}
 	}
+	if q.merchantSalesStmt != nil {
+		if cerr := q.merchantSalesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing merchantSalesStmt: %w", cerr)
+		}
+	}
 	if q.merchantsStmt != nil {
 		if cerr := q.merchantsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing merchantsStmt: %w", cerr)
@@ -902,6 +1016,11 @@ func (q *Queries) Close() error {
 	if q.outboxBacklogStmt != nil {
 		if cerr := q.outboxBacklogStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing outboxBacklogStmt: %w", cerr)
+		}
+	}
+	if q.overdueSalesStmt != nil {
+		if cerr := q.overdueSalesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing overdueSalesStmt: %w", cerr)
 		}
 	}
 	if q.paymentStmt != nil {
@@ -1054,6 +1173,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revokeKeysStmt: %w", cerr)
 		}
 	}
+	if q.revokeTerminalKeysStmt != nil {
+		if cerr := q.revokeTerminalKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revokeTerminalKeysStmt: %w", cerr)
+		}
+	}
+	if q.saleStmt != nil {
+		if cerr := q.saleStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saleStmt: %w", cerr)
+		}
+	}
 	if q.searchBookingsStmt != nil {
 		if cerr := q.searchBookingsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing searchBookingsStmt: %w", cerr)
@@ -1074,9 +1203,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing searchPaymentsStmt: %w", cerr)
 		}
 	}
+	if q.seeTerminalStmt != nil {
+		if cerr := q.seeTerminalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing seeTerminalStmt: %w", cerr)
+		}
+	}
 	if q.settingStmt != nil {
 		if cerr := q.settingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing settingStmt: %w", cerr)
+		}
+	}
+	if q.settleSalesStmt != nil {
+		if cerr := q.settleSalesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing settleSalesStmt: %w", cerr)
 		}
 	}
 	if q.stationStmt != nil {
@@ -1117,6 +1256,41 @@ func (q *Queries) Close() error {
 	if q.takeTailStmt != nil {
 		if cerr := q.takeTailStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing takeTailStmt: %w", cerr)
+		}
+	}
+	if q.terminalStmt != nil {
+		if cerr := q.terminalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing terminalStmt: %w", cerr)
+		}
+	}
+	if q.terminalByPublicIDStmt != nil {
+		if cerr := q.terminalByPublicIDStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing terminalByPublicIDStmt: %w", cerr)
+		}
+	}
+	if q.terminalForUpdateStmt != nil {
+		if cerr := q.terminalForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing terminalForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.terminalKeyByHashStmt != nil {
+		if cerr := q.terminalKeyByHashStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing terminalKeyByHashStmt: %w", cerr)
+		}
+	}
+	if q.terminalSalesStmt != nil {
+		if cerr := q.terminalSalesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing terminalSalesStmt: %w", cerr)
+		}
+	}
+	if q.terminalUsageStmt != nil {
+		if cerr := q.terminalUsageStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing terminalUsageStmt: %w", cerr)
+		}
+	}
+	if q.terminalsStmt != nil {
+		if cerr := q.terminalsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing terminalsStmt: %w", cerr)
 		}
 	}
 	if q.trialBalanceStmt != nil {
@@ -1177,6 +1351,16 @@ func (q *Queries) Close() error {
 	if q.updateRefundStmt != nil {
 		if cerr := q.updateRefundStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateRefundStmt: %w", cerr)
+		}
+	}
+	if q.updateSaleStmt != nil {
+		if cerr := q.updateSaleStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateSaleStmt: %w", cerr)
+		}
+	}
+	if q.updateTerminalStmt != nil {
+		if cerr := q.updateTerminalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateTerminalStmt: %w", cerr)
 		}
 	}
 	if q.virtualAccountOwnersStmt != nil {
@@ -1240,6 +1424,9 @@ type Queries struct {
 	attemptsForReviewStmt         *sql.Stmt
 	attemptsToPayStmt             *sql.Stmt
 	auditLogStmt                  *sql.Stmt
+	batchStmt                     *sql.Stmt
+	batchTotalStmt                *sql.Stmt
+	batchesStmt                   *sql.Stmt
 	bookingStmt                   *sql.Stmt
 	bookingEventStmt              *sql.Stmt
 	bookingForUpdateStmt          *sql.Stmt
@@ -1256,6 +1443,7 @@ type Queries struct {
 	connectorsStmt                *sql.Stmt
 	countBookingsStmt             *sql.Stmt
 	countDuePaymentsStmt          *sql.Stmt
+	countMerchantSalesStmt        *sql.Stmt
 	countOpenOfPhoneStmt          *sql.Stmt
 	creditStmt                    *sql.Stmt
 	creditByExternalIDStmt        *sql.Stmt
@@ -1278,6 +1466,7 @@ type Queries struct {
 	insertAttemptStmt             *sql.Stmt
 	insertAttemptToPayStmt        *sql.Stmt
 	insertAuditStmt               *sql.Stmt
+	insertBatchStmt               *sql.Stmt
 	insertBookingStmt             *sql.Stmt
 	insertBookingEventStmt        *sql.Stmt
 	insertBookingOrderStmt        *sql.Stmt
@@ -1296,6 +1485,9 @@ type Queries struct {
 	insertProfileStmt             *sql.Stmt
 	insertReceivingAccountStmt    *sql.Stmt
 	insertRefundStmt              *sql.Stmt
+	insertSaleStmt                *sql.Stmt
+	insertTerminalStmt            *sql.Stmt
+	insertTerminalKeyStmt         *sql.Stmt
 	itemStmt                      *sql.Stmt
 	itemsOfPaymentStmt            *sql.Stmt
 	journalStmt                   *sql.Stmt
@@ -1309,6 +1501,7 @@ type Queries struct {
 	lockPaymentOfOrderStmt        *sql.Stmt
 	merchantStmt                  *sql.Stmt
 	merchantForUpdateStmt         *sql.Stmt
+	merchantSalesStmt             *sql.Stmt
 	merchantsStmt                 *sql.Stmt
 	messageStmt                   *sql.Stmt
 	newestKeyStmt                 *sql.Stmt
@@ -1316,6 +1509,7 @@ type Queries struct {
 	nextNumberStmt                *sql.Stmt
 	occupiedStmt                  *sql.Stmt
 	outboxBacklogStmt             *sql.Stmt
+	overdueSalesStmt              *sql.Stmt
 	paymentStmt                   *sql.Stmt
 	paymentByReferenceStmt        *sql.Stmt
 	paymentExistsStmt             *sql.Stmt
@@ -1346,11 +1540,15 @@ type Queries struct {
 	revokeAdminTokenStmt          *sql.Stmt
 	revokeKeyStmt                 *sql.Stmt
 	revokeKeysStmt                *sql.Stmt
+	revokeTerminalKeysStmt        *sql.Stmt
+	saleStmt                      *sql.Stmt
 	searchBookingsStmt            *sql.Stmt
 	searchCreditsStmt             *sql.Stmt
 	searchItemsStmt               *sql.Stmt
 	searchPaymentsStmt            *sql.Stmt
+	seeTerminalStmt               *sql.Stmt
 	settingStmt                   *sql.Stmt
+	settleSalesStmt               *sql.Stmt
 	stationStmt                   *sql.Stmt
 	stationForUpdateStmt          *sql.Stmt
 	stationServiceStmt            *sql.Stmt
@@ -1359,6 +1557,13 @@ type Queries struct {
 	sumPostingsStmt               *sql.Stmt
 	takeKeyQuotaStmt              *sql.Stmt
 	takeTailStmt                  *sql.Stmt
+	terminalStmt                  *sql.Stmt
+	terminalByPublicIDStmt        *sql.Stmt
+	terminalForUpdateStmt         *sql.Stmt
+	terminalKeyByHashStmt         *sql.Stmt
+	terminalSalesStmt             *sql.Stmt
+	terminalUsageStmt             *sql.Stmt
+	terminalsStmt                 *sql.Stmt
 	trialBalanceStmt              *sql.Stmt
 	unappliedCreditsStmt          *sql.Stmt
 	updateAttemptToPayStmt        *sql.Stmt
@@ -1371,6 +1576,8 @@ type Queries struct {
 	updatePaymentStmt             *sql.Stmt
 	updateProfileStmt             *sql.Stmt
 	updateRefundStmt              *sql.Stmt
+	updateSaleStmt                *sql.Stmt
+	updateTerminalStmt            *sql.Stmt
 	virtualAccountOwnersStmt      *sql.Stmt
 	waitingMessagesStmt           *sql.Stmt
 }
@@ -1391,6 +1598,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		attemptsForReviewStmt:         q.attemptsForReviewStmt,
 		attemptsToPayStmt:             q.attemptsToPayStmt,
 		auditLogStmt:                  q.auditLogStmt,
+		batchStmt:                     q.batchStmt,
+		batchTotalStmt:                q.batchTotalStmt,
+		batchesStmt:                   q.batchesStmt,
 		bookingStmt:                   q.bookingStmt,
 		bookingEventStmt:              q.bookingEventStmt,
 		bookingForUpdateStmt:          q.bookingForUpdateStmt,
@@ -1407,6 +1617,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		connectorsStmt:                q.connectorsStmt,
 		countBookingsStmt:             q.countBookingsStmt,
 		countDuePaymentsStmt:          q.countDuePaymentsStmt,
+		countMerchantSalesStmt:        q.countMerchantSalesStmt,
 		countOpenOfPhoneStmt:          q.countOpenOfPhoneStmt,
 		creditStmt:                    q.creditStmt,
 		creditByExternalIDStmt:        q.creditByExternalIDStmt,
@@ -1429,6 +1640,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertAttemptStmt:             q.insertAttemptStmt,
 		insertAttemptToPayStmt:        q.insertAttemptToPayStmt,
 		insertAuditStmt:               q.insertAuditStmt,
+		insertBatchStmt:               q.insertBatchStmt,
 		insertBookingStmt:             q.insertBookingStmt,
 		insertBookingEventStmt:        q.insertBookingEventStmt,
 		insertBookingOrderStmt:        q.insertBookingOrderStmt,
@@ -1447,6 +1659,9 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertProfileStmt:             q.insertProfileStmt,
 		insertReceivingAccountStmt:    q.insertReceivingAccountStmt,
 		insertRefundStmt:              q.insertRefundStmt,
+		insertSaleStmt:                q.insertSaleStmt,
+		insertTerminalStmt:            q.insertTerminalStmt,
+		insertTerminalKeyStmt:         q.insertTerminalKeyStmt,
 		itemStmt:                      q.itemStmt,
 		itemsOfPaymentStmt:            q.itemsOfPaymentStmt,
 		journalStmt:                   q.journalStmt,
@@ -1460,6 +1675,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		lockPaymentOfOrderStmt:        q.lockPaymentOfOrderStmt,
 		merchantStmt:                  q.merchantStmt,
 		merchantForUpdateStmt:         q.merchantForUpdateStmt,
+		merchantSalesStmt:             q.merchantSalesStmt,
 		merchantsStmt:                 q.merchantsStmt,
 		messageStmt:                   q.messageStmt,
 		newestKeyStmt:                 q.newestKeyStmt,
@@ -1467,6 +1683,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		nextNumberStmt:                q.nextNumberStmt,
 		occupiedStmt:                  q.occupiedStmt,
 		outboxBacklogStmt:             q.outboxBacklogStmt,
+		overdueSalesStmt:              q.overdueSalesStmt,
 		paymentStmt:                   q.paymentStmt,
 		paymentByReferenceStmt:        q.paymentByReferenceStmt,
 		paymentExistsStmt:             q.paymentExistsStmt,
@@ -1497,11 +1714,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revokeAdminTokenStmt:          q.revokeAdminTokenStmt,
 		revokeKeyStmt:                 q.revokeKeyStmt,
 		revokeKeysStmt:                q.revokeKeysStmt,
+		revokeTerminalKeysStmt:        q.revokeTerminalKeysStmt,
+		saleStmt:                      q.saleStmt,
 		searchBookingsStmt:            q.searchBookingsStmt,
 		searchCreditsStmt:             q.searchCreditsStmt,
 		searchItemsStmt:               q.searchItemsStmt,
 		searchPaymentsStmt:            q.searchPaymentsStmt,
+		seeTerminalStmt:               q.seeTerminalStmt,
 		settingStmt:                   q.settingStmt,
+		settleSalesStmt:               q.settleSalesStmt,
 		stationStmt:                   q.stationStmt,
 		stationForUpdateStmt:          q.stationForUpdateStmt,
 		stationServiceStmt:            q.stationServiceStmt,
@@ -1510,6 +1731,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sumPostingsStmt:               q.sumPostingsStmt,
 		takeKeyQuotaStmt:              q.takeKeyQuotaStmt,
 		takeTailStmt:                  q.takeTailStmt,
+		terminalStmt:                  q.terminalStmt,
+		terminalByPublicIDStmt:        q.terminalByPublicIDStmt,
+		terminalForUpdateStmt:         q.terminalForUpdateStmt,
+		terminalKeyByHashStmt:         q.terminalKeyByHashStmt,
+		terminalSalesStmt:             q.terminalSalesStmt,
+		terminalUsageStmt:             q.terminalUsageStmt,
+		terminalsStmt:                 q.terminalsStmt,
 		trialBalanceStmt:              q.trialBalanceStmt,
 		unappliedCreditsStmt:          q.unappliedCreditsStmt,
 		updateAttemptToPayStmt:        q.updateAttemptToPayStmt,
@@ -1522,6 +1750,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		updatePaymentStmt:             q.updatePaymentStmt,
 		updateProfileStmt:             q.updateProfileStmt,
 		updateRefundStmt:              q.updateRefundStmt,
+		updateSaleStmt:                q.updateSaleStmt,
+		updateTerminalStmt:            q.updateTerminalStmt,
 		virtualAccountOwnersStmt:      q.virtualAccountOwnersStmt,
 		waitingMessagesStmt:           q.waitingMessagesStmt,
 	}

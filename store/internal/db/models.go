@@ -365,6 +365,24 @@ type Refund struct {
 	UpdatedAt   int64
 }
 
+type Sale struct {
+	PaymentID  string
+	TerminalID string
+	MerchantID string
+	Dialect    string
+	Method     string
+	Phone      string
+	Reason     string
+	Reference  string
+	Approval   string
+	Scheme     string
+	Card       string
+	Batch      int64
+	FetchedAt  int64
+	ReportedAt int64
+	SettledAt  int64
+}
+
 type Station struct {
 	ID       int64
 	Code     string
@@ -384,4 +402,42 @@ type StationService struct {
 	Price     int64
 	TaxBp     int64
 	Enabled   bool
+}
+
+type Terminal struct {
+	ID           string
+	MerchantID   string
+	PublicID     string
+	Name         string
+	City         string
+	Label        string
+	State        string
+	Methods      string
+	MaxAmount    int64
+	DailyLimit   int64
+	MonthlyLimit int64
+	BatchLimit   int64
+	SaleID       string
+	Batch        int64
+	SeenAt       int64
+	CreatedAt    int64
+	UpdatedAt    int64
+	Version      int64
+}
+
+type TerminalBatch struct {
+	TerminalID string
+	Number     int64
+	Sales      int64
+	Amount     int64
+	SettledAt  int64
+}
+
+type TerminalKey struct {
+	ID         string
+	TerminalID string
+	Hash       string
+	Hint       string
+	CreatedAt  int64
+	RevokedAt  int64
 }
