@@ -47,6 +47,7 @@ func (c *Core) RunExpiry(ctx context.Context) {
 		if due, err := view(ctx, c, "expire", func(tx *store.Tx) (bool, error) { return tx.AnyDue(ctx, c.Now()) }); err == nil && due {
 			_, _ = c.ExpireDue(ctx)
 		}
+		_, _ = c.ExpireSales(ctx)
 		if clock.Sleep(ctx, c.clock, expiryTick) != nil {
 			return
 		}

@@ -60,6 +60,7 @@ type Told struct {
 	Payment payment.Payment
 	Event   payment.Event
 	Refund  payment.Refund  // as the event left it; ID "" when the event is of none
+	Sale    payment.Sale    // of a card sale at a terminal; PaymentID "" else
 	Profile payment.Profile // of whoever is told: the platform, else the merchant
 	// PublicID is the merchant's own name in the dialect.
 	PublicID string
@@ -76,8 +77,16 @@ func (c *Core) Told(ctx context.Context, paymentID string, version int64) (Told,
 		if t.Payment, err = tx.Payment(ctx, paymentID); err != nil {
 			return struct{}{}, err
 		}
-		if t.Event, err = tx.Event(ctx, paymentID, version); err != nil || t.Event.RefundID == "" {
+		if t.Event, err = tx.Event(ctx, paymentID, version); err != nil {
 			return struct{}{}, err
+		}
+		if t.Event.Method == payment.CardPresent {
+			if t.Sale, _, err = tx.Sale(ctx, paymentID); err != nil {
+				return struct{}{}, err
+			}
+		}
+		if t.Event.RefundID == "" {
+			return struct{}{}, nil
 		}
 		refund, err := tx.Refund(ctx, t.Event.RefundID)
 		t.Refund = refund.At(t.Event)

@@ -53,23 +53,36 @@ func (c *Core) Open(ctx context.Context, o Opening) (payment.Payment, error) {
 }
 
 func (c *Core) open(ctx context.Context, o Opening) (payment.Payment, error) {
-	if o.Platform.ID != "" {
-		if err := o.Platform.Usable(); err != nil {
-			return payment.Payment{}, err
-		}
-	}
-	if err := o.Merchant.Usable(); err != nil {
-		return payment.Payment{}, err
-	}
-	if err := checkOpening(o); err != nil {
-		return payment.Payment{}, err
-	}
-	methods, account, err := c.enabled(ctx, o.Merchant.ID, o.Methods)
+	p, account, err := c.build(ctx, o)
 	if err != nil {
 		return payment.Payment{}, err
 	}
+	return c.insert(ctx, p, o.Merchant.DailyLimit, account)
+}
+
+// build makes the payment that an opening asks for, with the account for
+// transfers; nothing is stored yet.
+func (c *Core) build(ctx context.Context, o Opening) (payment.Payment, payment.ReceivingAccount, error) {
+	refuse := func(err error) (payment.Payment, payment.ReceivingAccount, error) {
+		return payment.Payment{}, payment.ReceivingAccount{}, err
+	}
+	if o.Platform.ID != "" {
+		if err := o.Platform.Usable(); err != nil {
+			return refuse(err)
+		}
+	}
+	if err := o.Merchant.Usable(); err != nil {
+		return refuse(err)
+	}
+	if err := checkOpening(o); err != nil {
+		return refuse(err)
+	}
+	methods, account, err := c.enabled(ctx, o.Merchant.ID, o.Methods)
+	if err != nil {
+		return refuse(err)
+	}
 	if err := amountAllowed(o.Merchant, o.Amount); err != nil {
-		return payment.Payment{}, err
+		return refuse(err)
 	}
 	now := c.Now()
 	due := o.DueAt
@@ -77,7 +90,7 @@ func (c *Core) open(ctx context.Context, o Opening) (payment.Payment, error) {
 		due = now.Add(DefaultDue)
 	}
 	if due = due.UTC().Truncate(time.Millisecond); !due.After(now) {
-		return payment.Payment{}, payment.Fail(payment.CodeInvalidDueTime, "the due time has passed")
+		return refuse(payment.Fail(payment.CodeInvalidDueTime, "the due time has passed"))
 	}
 	p := payment.Payment{
 		ID: c.ids.New(), MerchantID: o.Merchant.ID, PlatformID: o.Platform.ID, Dialect: o.Dialect, Reference: o.Reference, Version: 1,
@@ -94,7 +107,7 @@ func (c *Core) open(ctx context.Context, o Opening) (payment.Payment, error) {
 	if o.Merchant.DailyLimit > 0 {
 		p.LimitDay = now.In(clock.Vietnam).Format(time.DateOnly)
 	}
-	return c.insert(ctx, p, o.Merchant.DailyLimit, account)
+	return p, account, nil
 }
 
 // checkOpening refuses texts that the databases cannot keep. What a reference

@@ -53,6 +53,7 @@ type Notice struct {
 	Payment   payment.Payment
 	Event     payment.Event
 	Refund    payment.Refund  // as the event left it; ID "" when the event is of none
+	Sale      payment.Sale    // of a card sale at a terminal; PaymentID "" else
 	Profile   payment.Profile // of the merchant, or of the platform that acted for it
 	PublicID  string          // of the merchant itself, in this dialect
 	Secret    string          // Profile.NotifySecret, opened, or see Signing; "" when none is set

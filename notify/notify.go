@@ -173,7 +173,7 @@ func (s *Sender) event(ctx context.Context, d dialect.Dialect, item store.Item, 
 		told = &loaded
 	}
 	return d.Notice(dialect.Notice{
-		Payment: told.Payment, Event: told.Event, Refund: told.Refund, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
+		Payment: told.Payment, Event: told.Event, Refund: told.Refund, Sale: told.Sale, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
 		Key: told.Key, Order: told.Order, URL: item.Target, RequestID: requestID, At: s.Clock.Now(),
 	})
 }

@@ -137,6 +137,8 @@ func (g *Gateway) Transfer(t testing.TB, memo string, amount money.VND) payment.
 func (g *Gateway) Advance(t testing.TB, d time.Duration) {
 	t.Helper()
 	g.Clock.Advance(d)
+	_, err := g.Core.ExpireSales(context.WithoutCancel(t.Context()))
+	check(t, err)
 	for {
 		n, err := g.Core.ExpireDue(context.WithoutCancel(t.Context()))
 		check(t, err)
@@ -152,7 +154,7 @@ func (g *Gateway) Notice(t testing.TB, d dialect.Dialect, p payment.Payment, url
 	told, err := g.Core.Told(t.Context(), p.ID, p.Version)
 	check(t, err)
 	r, err := d.Notice(dialect.Notice{
-		Key: told.Key, Order: told.Order, Payment: told.Payment, Event: told.Event, Refund: told.Refund, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
+		Key: told.Key, Order: told.Order, Payment: told.Payment, Event: told.Event, Refund: told.Refund, Sale: told.Sale, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
 		URL: url, RequestID: "request-1", At: g.Clock.Now(),
 	})
 	check(t, err)
