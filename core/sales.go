@@ -87,7 +87,7 @@ func (c *Core) openSale(ctx context.Context, s Selling) (payment.Sold, error) {
 		}
 		err = c.insertSale(ctx, p, s.Merchant.DailyLimit, sale)
 		if !errors.Is(err, store.ErrCodeTaken) {
-			return payment.Sold{Payment: p, Sale: sale}, err
+			return payment.Sold{Payment: p, Sale: sale, Terminal: t}, err
 		}
 	}
 	return payment.Sold{}, payment.Fail(payment.CodeBusy, "no free transfer code was found")
@@ -222,7 +222,7 @@ func (c *Core) NextSale(ctx context.Context, terminalID string) (sold payment.So
 		if sold, err = w.lockSale(ctx, t.ID, t.SaleID); err != nil || !w.underWay(sold.Payment) {
 			return err
 		}
-		ok = true
+		ok, sold.Terminal = true, t
 		if sold.Payment.State == payment.Processing {
 			return nil
 		}

@@ -22,7 +22,6 @@ const (
 	maxCity         = 15 // a VietQR payload has no room for more (object 60)
 	defaultCity     = "HO CHI MINH"
 	terminalPrefix  = "TID-"
-	terminalDigits  = 14 // characters of a ULID behind the prefix, as AppotaPay has them
 )
 
 var (
@@ -61,16 +60,29 @@ func (c *Core) AddTerminal(ctx context.Context, by Actor, n NewTerminal) (paymen
 	if len(t.Methods) == 0 {
 		t.Methods = terminalMethods
 	}
-	var key string
-	err := c.update(ctx, "add_terminal", func(w *work) error {
+	for try := 1; ; try++ {
 		t.ID = c.ids.New()
 		t.Label = terminalLabel(t.ID)
 		if n.PublicID == "" {
 			t.PublicID = madeUpTerminalID(t.ID)
 		}
-		if err := checkTerminal(t); err != nil {
-			return err
+		key, err := c.addTerminal(ctx, by, t)
+		taken := payment.CodeOf(err) == payment.CodeConflict
+		if taken && n.PublicID == "" && try < codeTries {
+			continue
 		}
+		if taken {
+			err = payment.Fail(payment.CodeConflict, "the terminal id is taken: "+t.PublicID)
+		}
+		return t, key, err
+	}
+}
+
+func (c *Core) addTerminal(ctx context.Context, by Actor, t payment.Terminal) (key string, err error) {
+	if err := checkTerminal(t); err != nil {
+		return "", err
+	}
+	err = c.update(ctx, "add_terminal", func(w *work) error {
 		if _, err := w.Merchant(ctx, t.MerchantID); err != nil {
 			return err
 		}
@@ -84,19 +96,17 @@ func (c *Core) AddTerminal(ctx context.Context, by Actor, n NewTerminal) (paymen
 		}
 		return w.audit(ctx, by, "terminal.add", t.ID, nil, terminalAudit(t))
 	})
-	if payment.CodeOf(err) == payment.CodeConflict {
-		err = payment.Fail(payment.CodeConflict, "the terminal id is taken: "+t.PublicID)
-	}
-	return t, key, err
+	return key, err
 }
 
-// madeUpTerminalID begins with the time, so that no two are alike.
+// madeUpTerminalID is the time and 20 random bits of our own id, as AppotaPay's
+// look.
 func madeUpTerminalID(terminalID string) string {
 	text, err := id.ULID(terminalID)
 	if err != nil {
 		return "" // our own ids are ids; the check refuses an empty one
 	}
-	return terminalPrefix + text[:terminalDigits]
+	return terminalPrefix + text[:10] + text[id.ULIDLen-4:]
 }
 
 // terminalLabel is what QR codes call a terminal. It tells people, not

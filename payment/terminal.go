@@ -142,8 +142,9 @@ func (s Scheme) Domestic() bool { return s == SchemeNAPAS }
 
 // Sold is a sale with its payment.
 type Sold struct {
-	Payment Payment
-	Sale    Sale
+	Payment  Payment
+	Sale     Sale
+	Terminal Terminal // of a sale that is being opened or handed out; ID "" else
 }
 
 // Batch is the card sales of a terminal between two settlements.
