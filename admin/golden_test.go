@@ -150,7 +150,7 @@ var (
 		what *regexp.Regexp
 		with string
 	}{
-		{regexp.MustCompile(`"(api_key|secret_key|ipn_secret_key|token)": "[0-9A-Za-z_-]{32,}"`), `"$1": "$$SECRET"`},
+		{regexp.MustCompile(`"(api_key|secret_key|ipn_secret_key|token|device_key)": "[0-9A-Za-z_-]{32,}"`), `"$1": "$$SECRET"`},
 		{regexp.MustCompile(`MC_[0-9A-Z]{10}`), `$$MADE_UP`},
 		{regexp.MustCompile(`"hint": "[0-9A-F]{4}"`), `"hint": "$$HINT"`},
 		{regexp.MustCompile(`"vietqr": "000201[^"]+"`), `"vietqr": "$$VIETQR"`},

@@ -26,12 +26,13 @@ var bad = map[string][]string{
 		`null`, `true`, `[]`, `{}`, `-1`, `0.5`, `1e-1`, `1.0000001`, `1e15`, `1e400`, `9223372036854775808`, `1234567890123456789012345678901`,
 		`""`, `"x"`, `"-5"`, `" 5"`, `"1.000"`, `"5.0"`, `"0x10"`, `"1e3"`, `"NaN"`, `"Infinity"`, `"1234567890123456789012345678901"`, `"٣"`,
 	},
-	"flag":   {`null`, `"true"`, `0`, `1`, `[]`, `{}`},
-	"id":     {`null`, `7`, `""`, `"x"`, `"0199a3c0-7d1e-4c3a-9b1f-3f6f0a9d2c11"`, `"0199a3c07d1e7c3a9b1f3f6f0a9d2c11"`, `"' OR 1=1"`},
-	"url":    {`"shop.example"`, `"//shop.example/x"`, `"ftp://shop.example"`, `"javascript:alert(1)"`, `"https://"`, `"https:///x"`, `"https://u:p@shop.example"`, `"https://shop.example/#x"`, `"https://shop example"`},
-	"time":   {`null`, `1`, `""`, `"now"`, `"2026-11-22"`, `"2026-11-22T00:00:00"`, `"2026-13-01T00:00:00Z"`, `"0001-01-01T00:00:00Z"`, `"9999-12-31T00:00:00Z"`},
-	"span":   {`null`, `24`, `""`, `"24"`, `"-1h"`, `"721h"`, `"1 day"`, `"1e9h"`},
-	"object": {`null`, `1`, `"x"`, `true`, `[]`, `{"": "x"}`},
+	"flag":    {`null`, `"true"`, `0`, `1`, `[]`, `{}`},
+	"id":      {`null`, `7`, `""`, `"x"`, `"0199a3c0-7d1e-4c3a-9b1f-3f6f0a9d2c11"`, `"0199a3c07d1e7c3a9b1f3f6f0a9d2c11"`, `"' OR 1=1"`},
+	"url":     {`"shop.example"`, `"//shop.example/x"`, `"ftp://shop.example"`, `"javascript:alert(1)"`, `"https://"`, `"https:///x"`, `"https://u:p@shop.example"`, `"https://shop.example/#x"`, `"https://shop example"`},
+	"time":    {`null`, `1`, `""`, `"now"`, `"2026-11-22"`, `"2026-11-22T00:00:00"`, `"2026-13-01T00:00:00Z"`, `"0001-01-01T00:00:00Z"`, `"9999-12-31T00:00:00Z"`},
+	"span":    {`null`, `24`, `""`, `"24"`, `"-1h"`, `"721h"`, `"1 day"`, `"1e9h"`},
+	"methods": {`null`, `1`, `"card_present"`, `{}`, `[]`, `["cash"]`, `[1]`, `[null]`, `["card_present", "card_present"]`, `[["card_present"]]`},
+	"object":  {`null`, `1`, `"x"`, `true`, `[]`, `{"": "x"}`},
 	"list": {
 		`null`, `1`, `"domestic_card"`, `true`, `{}`, `[]`, `[1]`, `[null]`, `[""]`, `["a\u0000"]`, `[["domestic_card"]]`, `["domestic_card", 1]`,
 		`["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"]`,
@@ -75,6 +76,17 @@ var bodies = []struct {
 		"prefix": {"text", 19, false}, "enabled": {"flag", 0, false},
 	}},
 	{"PATCH /receiving-accounts/$ACCOUNT", `{"enabled": false}`, map[string]field{"enabled": {"flag", 0, true}}},
+	{"POST /merchants/$MERCHANT/terminals", `{"name": "Quầy 2"}`, map[string]field{
+		"name": {"text words", 100, true}, "public_id": {"text filled", 20, false}, "city": {"text filled", 15, false}, "methods": {"methods", 0, false},
+		"max_amount": {"amount", 0, false}, "daily_limit": {"amount", 0, false}, "monthly_limit": {"amount", 0, false}, "batch_limit": {"amount", 0, false},
+	}},
+	{"PATCH /terminals/TID-GOLDEN", `{"state": "active"}`, map[string]field{
+		"name": {"text words", 100, false}, "state": {"choice", 255, false}, "city": {"text filled", 15, false}, "methods": {"methods", 0, false},
+		"max_amount": {"amount", 0, false}, "daily_limit": {"amount", 0, false}, "monthly_limit": {"amount", 0, false}, "batch_limit": {"amount", 0, false},
+	}},
+	{"POST /terminals/TID-GOLDEN/key/rotate", `{"grace": "1h"}`, map[string]field{"grace": {"span", 255, false}}},
+	{"POST /terminals/TID-GOLDEN/release", `{"reason": "x"}`, map[string]field{"reason": {"text words", 500, true}}},
+	{"POST /payments/$PAID/void", `{"reason": "x"}`, map[string]field{"reason": {"text words", 500, true}}},
 	{"POST /payments/$OPEN/cancel", `{"reason": "x"}`, map[string]field{"reason": {"text words", 500, true}}},
 	{"POST /bank-credits/$LATE/apply", `{"payment_id": "$EXPIRED", "reason": "x"}`, map[string]field{
 		"payment_id": {"id", 255, true}, "reason": {"text words", 500, true},
@@ -148,6 +160,7 @@ func TestBadFields(t *testing.T) {
 		w := newWorld(t, s)
 		w.takeCards()
 		w.card.Calls()
+		w.terminal("TID-GOLDEN")
 		names, before := w.names(), w.acts()
 		for _, b := range bodies {
 			method, path, _ := strings.Cut(names.fill(b.operation), " ")

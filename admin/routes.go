@@ -36,6 +36,15 @@ func (a *API) routes() []route {
 		{method: get, path: "/merchants/{merchant_id}/receiving-accounts", status: ok, run: a.accounts},
 		{method: patch, path: "/receiving-accounts/{receiving_account_id}", status: ok, run: a.changeAccount},
 
+		{method: post, path: "/merchants/{merchant_id}/terminals", status: made, run: a.addTerminal},
+		{method: get, path: "/terminals", status: ok, run: a.terminals},
+		{method: get, path: "/terminals/{terminal_id}", status: ok, run: a.terminal},
+		{method: patch, path: "/terminals/{terminal_id}", status: ok, run: a.changeTerminal},
+		{method: post, path: "/terminals/{terminal_id}/key/rotate", status: made, run: a.rotateTerminalKey},
+		{method: post, path: "/terminals/{terminal_id}/release", status: ok, run: a.releaseTerminal},
+		{method: get, path: "/terminals/{terminal_id}/sales", status: ok, run: a.terminalSales},
+		{method: get, path: "/terminals/{terminal_id}/batches", status: ok, run: a.terminalBatches},
+
 		{method: get, path: "/payments", status: ok, run: a.payments},
 		{method: get, path: "/payments/{payment_id}", status: ok, run: a.payment},
 		{method: get, path: "/payments/{payment_id}/events", status: ok, run: a.events},
@@ -45,6 +54,7 @@ func (a *API) routes() []route {
 		{method: get, path: "/payments/{payment_id}/credits", status: ok, run: a.creditsOfPayment},
 		{method: get, path: "/payments/{payment_id}/notifications", status: ok, run: a.notificationsOfPayment},
 		{method: post, path: "/payments/{payment_id}/cancel", status: ok, run: a.cancel},
+		{method: post, path: "/payments/{payment_id}/void", status: ok, run: a.void},
 
 		{method: get, path: "/attempts", status: ok, run: a.attempts},
 		{method: get, path: "/attempts/{attempt_id}", status: ok, run: a.attempt},
