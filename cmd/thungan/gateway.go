@@ -19,6 +19,7 @@ import (
 	"github.com/thungan/thungan/checkout"
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/dialect"
+	"github.com/thungan/thungan/dialect/appotapay"
 	"github.com/thungan/thungan/dialect/paykit"
 	"github.com/thungan/thungan/dialect/ttdk"
 	"github.com/thungan/thungan/internal/clock"
@@ -38,6 +39,7 @@ import (
 	"github.com/thungan/thungan/rail/card/onepay"
 	"github.com/thungan/thungan/rail/card/vnpay"
 	"github.com/thungan/thungan/rail/card/zalopay"
+	"github.com/thungan/thungan/rail/pos"
 	"github.com/thungan/thungan/store"
 	"github.com/thungan/thungan/web"
 )
@@ -128,7 +130,9 @@ func acquirers() []card.Connector {
 }
 
 // dialects are the protocols that this program speaks.
-func dialects() []dialect.Dialect { return []dialect.Dialect{paykit.Dialect{}, ttdk.Dialect{}} }
+func dialects() []dialect.Dialect {
+	return []dialect.Dialect{paykit.Dialect{}, appotapay.Dialect{}, ttdk.Dialect{}}
+}
 
 // node names this run of this process; the outbox's leases carry it.
 func node(ids *id.Source) string {
@@ -161,6 +165,8 @@ func (g *gateway) route(ids *id.Source) error {
 	for _, prefix := range []string{"/v1", "/v1/", "/v2", "/v2/"} {
 		g.mux.Handle(prefix, wire)
 	}
+	g.mux.Handle(appotapay.Prefix, appotapay.New(appotapay.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies}))
+	g.mux.Handle(pos.Prefix, pos.New(pos.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies}))
 	g.mux.Handle("/merchant/", pages)
 	g.mux.Handle("/assets/", web.Assets())
 	g.mux.Handle(bankfeed.Prefix, g.intake)

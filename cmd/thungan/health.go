@@ -89,6 +89,10 @@ func surface(route string) string {
 		return "ttdk"
 	case "bank-feeds":
 		return "bankfeed"
+	case "api":
+		return "appotapay"
+	case "pos":
+		return first
 	}
 	return "other"
 }

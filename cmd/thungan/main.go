@@ -35,6 +35,7 @@ type commands struct {
 	Merchant  merchantCommand  `cmd:"" help:"Add and change merchants and platforms."`
 	Feed      feedCommand      `cmd:"" help:"Say who tells the gateway of bank credits."`
 	Connector connectorCommand `cmd:"" help:"Connect merchants to acquirers, for cards and wallets."`
+	Terminal  terminalCommand  `cmd:"" help:"Register card terminals and look after them."`
 	Token     tokenCommand     `cmd:"" help:"Make and end tokens for the admin API."`
 	Key       keyCommand       `cmd:"" help:"Make the key file that secrets are sealed with."`
 	VietQR    vietQRCommand    `cmd:"" name:"vietqr" help:"Encode and decode VietQR payloads."`

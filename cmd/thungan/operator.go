@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/thungan/thungan/core"
+	"github.com/thungan/thungan/dialect/appotapay"
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/id"
 	"github.com/thungan/thungan/money"
@@ -129,7 +130,7 @@ type merchantCommand struct {
 // enrolFlags make a merchant known in a protocol.
 type enrolFlags struct {
 	Dialect    string `help:"The protocol that it speaks." default:"paykit" env:"-"`
-	PublicID   string `help:"Its id in that protocol (Paykit: mid); made up when left out." name:"public-id" placeholder:"ID" env:"-"`
+	PublicID   string `help:"Its id in that protocol (Paykit: mid, AppotaPay: partner code); made up when left out." name:"public-id" placeholder:"ID" env:"-"`
 	IPNURL     string `help:"Where notifications go when a payment names no address." name:"ipn-url" placeholder:"URL" env:"-"`
 	SuccessURL string `help:"Platforms: where payers come back to after paying." placeholder:"URL" env:"-"`
 	CancelURL  string `help:"Platforms: where they come back to otherwise." placeholder:"URL" env:"-"`
@@ -139,7 +140,19 @@ func (f enrolFlags) enrol(ctx context.Context, k *core.Core, by core.Actor, id s
 	_, made, err := k.Enrol(ctx, by, core.Enrolment{
 		MerchantID: id, Dialect: f.Dialect, PublicID: f.PublicID, NotifyURL: f.IPNURL, SuccessURL: f.SuccessURL, CancelURL: f.CancelURL,
 	})
-	return [][2]string{{"merchant id", id}, {"mid", made.PublicID}, {"api key", made.Key}, {"secret key", made.Secret}, {"ipn secret key", made.NotifySecret}}, err
+	lines := [][2]string{{"merchant id", id}, {publicIDName(f.Dialect), made.PublicID}, {"api key", made.Key}, {"secret key", made.Secret}}
+	if made.NotifySecret != "" {
+		lines = append(lines, [2]string{"ipn secret key", made.NotifySecret})
+	}
+	return lines, err
+}
+
+// publicIDName is what a protocol calls a merchant's id in it.
+func publicIDName(dialect string) string {
+	if dialect == appotapay.Name {
+		return "partner code"
+	}
+	return "mid"
 }
 
 type addMerchantCommand struct {
@@ -154,7 +167,7 @@ type addMerchantCommand struct {
 
 func (addMerchantCommand) Help() string {
 	return `Prints the keys by which the merchant calls the gateway. They are shown only now: the
-database keeps their hashes. Next: thungan merchant account add.`
+database keeps their hashes, and sealed what is signed with. Next: thungan merchant account add.`
 }
 
 func (c addMerchantCommand) Run(ctx context.Context) error {
