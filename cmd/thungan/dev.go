@@ -93,7 +93,7 @@ func (c devCommand) serve(ctx context.Context, ln net.Listener) error {
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
-	demo, err := sandbox.New(sandbox.Config{Core: g.core, Clock: now, Gateway: g.handler, Feeds: g.intake, SaveOffset: offset.save, Info: info, Log: g.log})
+	demo, err := sandbox.New(sandbox.Config{Core: g.core, Clock: now, Gateway: g.handler, Feeds: g.intake, POS: g.pos, SaveOffset: offset.save, Info: info, Log: g.log})
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
@@ -181,6 +181,8 @@ func banner(info sandbox.Info, folder string) string {
 		"  Paykit    " + p.BaseURL + "   mid " + p.MID,
 		"            api-key " + p.APIKey + "   secret-key " + p.SecretKey,
 		"  TTDK      " + info.TTDK.BaseURL + "/PartnerAPI   apiKey " + info.TTDK.APIKey + "   clientId " + info.TTDK.ClientID,
+		"  AppotaPay " + info.AppotaPay.BaseURL + "   partner " + info.AppotaPay.PartnerCode + "   terminal " + info.AppotaPay.TerminalID,
+		"            open " + info.AppotaPay.TerminalURL + " and tap a card",
 		"  Admin     " + info.BaseURL + "/admin/v1   Authorization: Bearer " + info.AdminToken,
 		"  Keys      " + filepath.Join(folder, "sandbox.json"),
 		"",

@@ -76,6 +76,7 @@ type gateway struct {
 	intake  *bankfeed.Intake
 	runner  *outbox.Runner
 	client  *guard.Client
+	pos     http.Handler
 	mux     *http.ServeMux
 	handler http.Handler
 }
@@ -166,7 +167,8 @@ func (g *gateway) route(ids *id.Source) error {
 		g.mux.Handle(prefix, wire)
 	}
 	g.mux.Handle(appotapay.Prefix, appotapay.New(appotapay.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies}))
-	g.mux.Handle(pos.Prefix, pos.New(pos.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies}))
+	g.pos = pos.New(pos.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies})
+	g.mux.Handle(pos.Prefix, g.pos)
 	g.mux.Handle("/merchant/", pages)
 	g.mux.Handle("/assets/", web.Assets())
 	g.mux.Handle(bankfeed.Prefix, g.intake)

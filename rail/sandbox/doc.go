@@ -15,6 +15,8 @@
 //	GET, POST /sandbox/clock       the gateway's time
 //	POST /sandbox/ipn/{inbox}      a receiver of notifications; GET lists, PUT sets its answer
 //	GET  /sandbox/return           the demo shop's page after the payment
+//	GET  /sandbox/terminal/{terminal_id}           a card terminal
+//	POST /sandbox/terminals/{terminal_id}/actions  the same by program
 //	GET  /                         the start page, with forms and a live part below /sandbox/demo/
 //
 // The JSON calls refuse bad input with 400 (413 above 64 KiB) and

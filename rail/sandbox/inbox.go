@@ -166,7 +166,12 @@ func (h *Handler) receive(w http.ResponseWriter, r *http.Request) {
 		cancel()
 	}
 	h.inboxes.add(name, got)
-	answer(w, status, map[string]bool{"received": status/100 == 2})
+	if status/100 != 2 {
+		answer(w, status, map[string]any{"received": false})
+		return
+	}
+	// Paykit wants a status, AppotaPay this word too.
+	answer(w, status, map[string]any{"received": true, "status": "ok"})
 }
 
 func headers(r *http.Request) map[string]string {

@@ -6,13 +6,27 @@ import "github.com/thungan/thungan/rail/sandbox/acquirer"
 // keys are a contract with the scripts that read the file; each protocol has an
 // object of its own.
 type Info struct {
-	BaseURL    string `json:"base_url"` // without a trailing slash
-	AdminToken string `json:"admin_token"`
-	Paykit     Paykit `json:"paykit"`
-	TTDK       TTDK   `json:"ttdk"`
+	BaseURL    string    `json:"base_url"` // without a trailing slash
+	AdminToken string    `json:"admin_token"`
+	Paykit     Paykit    `json:"paykit"`
+	AppotaPay  AppotaPay `json:"appotapay"`
+	TTDK       TTDK      `json:"ttdk"`
 	// Acquirer is the configuration of connectors of kind "sandbox". The demo
 	// merchants have one; others can be given one by the admin API.
 	Acquirer acquirer.Settings `json:"acquirer"`
+}
+
+// AppotaPay is the demo partner of AppotaPay's POS protocol, with a terminal.
+// Its IPN address is set by PATCH /admin/v1/merchants/{merchant_id}.
+type AppotaPay struct {
+	MerchantID  string `json:"merchant_id"` // of the admin API
+	BaseURL     string `json:"base_url"`
+	PartnerCode string `json:"partner_code"`
+	APIKey      string `json:"api_key"`
+	SecretKey   string `json:"secret_key"` // signs tokens, bodies and IPNs
+	TerminalID  string `json:"terminal_id"`
+	DeviceKey   string `json:"device_key"`   // of /pos/v1
+	TerminalURL string `json:"terminal_url"` // the terminal in the browser
 }
 
 // Paykit is the demo merchant of the Paykit protocol, and a platform with a

@@ -39,6 +39,8 @@ type Config struct {
 	Gateway http.Handler
 	// Feeds takes POST /bank-feeds/{source}; nil is Gateway.
 	Feeds http.Handler
+	// POS takes what is below /pos/v1/; nil is Gateway.
+	POS http.Handler
 	// SaveOffset keeps the clock's distance from real time for the next start.
 	SaveOffset func(time.Duration) error
 	Info       Info
@@ -53,6 +55,7 @@ type Handler struct {
 	set      *web.Set
 	inner    http.Handler
 	inboxes  inboxes
+	devices  devices
 	clockMu  sync.Mutex // moving the clock and keeping its offset are one act
 	randomMu sync.Mutex
 }
@@ -62,6 +65,9 @@ type Handler struct {
 func New(c Config) (*Handler, error) {
 	if c.Feeds == nil {
 		c.Feeds = c.Gateway
+	}
+	if c.POS == nil {
+		c.POS = c.Gateway
 	}
 	if c.Random == nil {
 		c.Random = rand.Reader
@@ -84,6 +90,9 @@ func New(c Config) (*Handler, error) {
 	mux.Handle("/sandbox/demo/cards", methods{"POST": h.demoPayByCard})
 	mux.Handle("/sandbox/demo/clock", methods{"POST": h.demoClock})
 	mux.Handle("/sandbox/demo/live", methods{"GET": h.live})
+	if err := h.registerTerminals(mux); err != nil {
+		return nil, err
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, &failure{status: http.StatusNotFound, code: payment.CodeNotFound, message: "there is nothing at this path of the sandbox"})
 	})

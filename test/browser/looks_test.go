@@ -39,6 +39,14 @@ func TestLooks(t *testing.T) {
 			t.Run(l.name, func(t *testing.T) { v.in(t).looksAt(l) })
 		}
 	})
+	t.Run("terminal", func(t *testing.T) {
+		t.Parallel()
+		s := startSandbox(t)
+		v := visit(t, chrome.Options{Phone: true})
+		for _, l := range terminalLooks(t, s) {
+			t.Run(l.name, func(t *testing.T) { v.in(t).looksAt(l) })
+		}
+	})
 	t.Run("start", func(t *testing.T) {
 		t.Parallel()
 		s := startSandbox(t)

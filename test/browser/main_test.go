@@ -46,15 +46,17 @@ func buildAndRun(m *testing.M) int {
 // sandbox is a running `thungan dev`.
 type sandbox struct {
 	testing.TB
-	data    string // its folder
-	log     string // the file that it writes to
-	BaseURL string `json:"base_url"`
-	Paykit  struct {
+	data       string // its folder
+	log        string // the file that it writes to
+	BaseURL    string `json:"base_url"`
+	AdminToken string `json:"admin_token"`
+	Paykit     struct {
 		BaseURL   string `json:"base_url"`
 		MID       string `json:"mid"`
 		APIKey    string `json:"api_key"`
 		SecretKey string `json:"secret_key"`
 	} `json:"paykit"`
+	AppotaPay partner `json:"appotapay"`
 }
 
 // startSandbox starts the program on a free port, with an empty folder. At the end of the test the program must stop
