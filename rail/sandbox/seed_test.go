@@ -42,7 +42,8 @@ func TestInfoKeys(t *testing.T) {
 	}
 	walk("", all)
 	sort.Strings(got)
-	want := strings.Fields(`acquirer.base_url acquirer.merchant acquirer.secret admin_token base_url paykit.api_key paykit.base_url paykit.ipn_secret_key paykit.merchant_id paykit.mid
+	want := strings.Fields(`acquirer.base_url acquirer.merchant acquirer.secret admin_token appotapay.api_key appotapay.base_url appotapay.device_key appotapay.merchant_id
+		appotapay.partner_code appotapay.secret_key appotapay.terminal_id appotapay.terminal_url base_url paykit.api_key paykit.base_url paykit.ipn_secret_key paykit.merchant_id paykit.mid
 		paykit.platform.ipn_secret_key paykit.platform.merchant_api_key paykit.platform.merchant_id paykit.platform.merchant_secret_key
 		paykit.platform.mid paykit.platform.platform_api_key paykit.platform.platform_id paykit.platform.platform_secret_key paykit.secret_key
 		ttdk.api_key ttdk.base_url ttdk.client_id ttdk.customer_schedule_id ttdk.merchant_id ttdk.payment_method_id ttdk.secret_key ttdk.station_services`)
@@ -80,6 +81,16 @@ func works(t *testing.T, c *core.Core, info sandbox.Info) {
 	}
 	if f, err := c.Feed(t.Context(), "sandbox"); err != nil || f.Kind != "generic" || !f.Enabled {
 		t.Errorf("feed %+v: %v", f, err)
+	}
+	a := info.AppotaPay
+	if m, secret, err := c.SigningKey(t.Context(), "appotapay", a.APIKey); err != nil || m.ID != a.MerchantID || secret != a.SecretKey {
+		t.Errorf("AppotaPay's key is %s's: %v", m.ID, err)
+	}
+	if terminal, err := c.AuthenticateTerminal(t.Context(), a.DeviceKey); err != nil || terminal.PublicID != a.TerminalID || terminal.MerchantID != a.MerchantID {
+		t.Errorf("the device key is %s's: %v", terminal.PublicID, err)
+	}
+	if a.BaseURL != info.BaseURL || a.TerminalURL != info.BaseURL+"/sandbox/terminal/"+a.TerminalID {
+		t.Errorf("AppotaPay is at %s, its terminal at %s", a.BaseURL, a.TerminalURL)
 	}
 	if p.BaseURL != info.BaseURL+"/v2" {
 		t.Errorf("Paykit is at %s", p.BaseURL)

@@ -20,6 +20,7 @@ import (
 	"github.com/thungan/thungan/checkout"
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/dialect"
+	"github.com/thungan/thungan/dialect/appotapay"
 	"github.com/thungan/thungan/dialect/paykit"
 	"github.com/thungan/thungan/dialect/ttdk"
 	"github.com/thungan/thungan/internal/clock"
@@ -33,6 +34,7 @@ import (
 	"github.com/thungan/thungan/rail/acquiring"
 	"github.com/thungan/thungan/rail/bankfeed"
 	"github.com/thungan/thungan/rail/card"
+	"github.com/thungan/thungan/rail/pos"
 	"github.com/thungan/thungan/rail/sandbox"
 	"github.com/thungan/thungan/rail/sandbox/acquirer"
 	"github.com/thungan/thungan/store"
@@ -75,7 +77,7 @@ func newCore(t testing.TB, s *store.Store, c clock.Clock, publicURL string) (*co
 	}
 	ids := id.NewSource(rand.Reader, c)
 	return core.New(core.Config{
-		Store: s, Clock: c, IDs: ids, Vault: ring, Dialects: []dialect.Dialect{paykit.Dialect{}, ttdk.Dialect{}}, PublicURL: publicURL, Log: silent(),
+		Store: s, Clock: c, IDs: ids, Vault: ring, Dialects: []dialect.Dialect{paykit.Dialect{}, appotapay.Dialect{}, ttdk.Dialect{}}, PublicURL: publicURL, Log: silent(),
 	}), ids
 }
 
@@ -111,6 +113,8 @@ func newWorld(t testing.TB, s *store.Store) *world {
 		t.Fatal(err)
 	}
 	w.mux.Handle("/v2/", paykit.New(paykit.Config{Core: w.core, Clock: w.clock, Log: silent()}))
+	w.mux.Handle(appotapay.Prefix, appotapay.New(appotapay.Config{Core: w.core, Clock: w.clock, Log: silent()}))
+	w.mux.Handle(pos.Prefix, pos.New(pos.Config{Core: w.core, Clock: w.clock, Log: silent()}))
 	w.mux.Handle("/admin/v1/", admin.New(admin.Config{Core: w.core, Clock: w.clock, Log: silent()}))
 	w.mux.Handle(bankfeed.Prefix, intake)
 	w.mux.Handle("/assets/", web.Assets())
