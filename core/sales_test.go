@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thungan/thungan/auditor"
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/core/coretest"
 	"github.com/thungan/thungan/money"
@@ -115,7 +116,17 @@ func TestCardSale(t *testing.T) {
 		if fmt.Sprint(notices) != "[2 processing 3 approved 4 voided]" {
 			t.Errorf("told: %v", notices)
 		}
+		sound(t, e)
 	})
+}
+
+// sound has the auditor judge the database.
+func sound(t *testing.T, e *coretest.Env) {
+	t.Helper()
+	report, err := auditor.Audit(t.Context(), e.Store, auditor.Options{Now: e.Clock.Now()})
+	if err != nil || !report.Sound() {
+		t.Errorf("the auditor finds %+v, %v", report.Findings, err)
+	}
 }
 
 // kinds are the notices of a payment: version and state of each.
@@ -185,6 +196,7 @@ func TestSaleEnds(t *testing.T) {
 		_, err = e.Core.Void(t.Context(), s.Payment.ID, "x", "")
 		wantCode(t, "void what is not paid", err, payment.CodeInvalidState)
 		e.Balances()
+		sound(t, e)
 	})
 }
 
@@ -323,6 +335,7 @@ func TestVoidAgainstSettlement(t *testing.T) {
 		_, err := e.Core.SettleBatch(t.Context(), l.ID, 99)
 		wantCode(t, "a batch that has not begun", err, payment.CodeNotFound)
 		e.Balances()
+		sound(t, e)
 	})
 }
 
@@ -356,6 +369,7 @@ func TestSilentDevice(t *testing.T) {
 		wantCode(t, "nothing to release", err, payment.CodeInvalidState)
 		l.approve(t, 40_000)
 		e.Balances()
+		sound(t, e)
 	})
 }
 
