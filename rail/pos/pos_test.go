@@ -30,7 +30,6 @@ type world struct {
 	http.Handler
 	payment.Terminal
 	key string
-	n   int
 }
 
 func each(t *testing.T, test func(t *testing.T, w *world)) {
