@@ -43,11 +43,11 @@ func (c *Core) ExpireDue(ctx context.Context) (int, error) {
 // What fell due while no node ran is expired at once.
 func (c *Core) RunExpiry(ctx context.Context) {
 	for {
-		// Failures are logged by the verb; the next tick tries again.
+		// Failures are logged by the verbs; the next tick tries again.
+		_, _ = c.ExpireSales(ctx)
 		if due, err := view(ctx, c, "expire", func(tx *store.Tx) (bool, error) { return tx.AnyDue(ctx, c.Now()) }); err == nil && due {
 			_, _ = c.ExpireDue(ctx)
 		}
-		_, _ = c.ExpireSales(ctx)
 		if clock.Sleep(ctx, c.clock, expiryTick) != nil {
 			return
 		}

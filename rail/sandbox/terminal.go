@@ -41,18 +41,18 @@ const (
 
 // What a terminal is told to do.
 const (
-	actApprove = "approve"
-	actDecline = "decline"
-	actCancel  = "cancel"
-	actTimeout = "timeout"
-	actVoid    = "void"
-	actSettle  = "settle"
+	doApprove = "approve"
+	doDecline = "decline"
+	doCancel  = "cancel"
+	doTimeout = "timeout"
+	doVoid    = "void"
+	doSettle  = "settle"
 )
 
-var terminalActs = []string{actApprove, actDecline, actCancel, actTimeout, actVoid, actSettle}
+var terminalActs = []string{doApprove, doDecline, doCancel, doTimeout, doVoid, doSettle}
 
 // outcomes are what a device reports for an act.
-var outcomes = map[string]string{actApprove: "approved", actDecline: "declined", actCancel: "cancelled", actTimeout: "timed_out"}
+var outcomes = map[string]string{doApprove: "approved", doDecline: "declined", doCancel: "cancelled", doTimeout: "timed_out"}
 
 // The cards that the sandbox's customers have.
 var (
@@ -228,7 +228,7 @@ func (d device) state(ctx context.Context, lang string) (terminalState, error) {
 		return s, err
 	}
 	if s.Waiting != nil && !s.Now.Before(s.Waiting.ExpiresAt) {
-		if _, err := d.report(ctx, *s.Waiting, actTimeout, "", testCard{}); err != nil {
+		if _, err := d.report(ctx, *s.Waiting, doTimeout, "", testCard{}); err != nil {
 			return s, err
 		}
 		s.Waiting = nil
@@ -282,12 +282,12 @@ func (d device) next(ctx context.Context, sale **posSale, seconds int) error {
 func (d device) report(ctx context.Context, sale posSale, act, reason string, card testCard) (posSale, error) {
 	body := map[string]string{"outcome": outcomes[act]}
 	switch act {
-	case actApprove:
+	case doApprove:
 		sum := sha256.Sum256([]byte(sale.SaleID))
 		code := strings.ToUpper(hex.EncodeToString(sum[:3]))
 		body["reference"], body["approval_code"] = "RRN"+digitsOf(sum[:], 9), code
 		body["scheme"], body["card_last4"] = card.Scheme, card.Last4
-	case actDecline:
+	case doDecline:
 		body["reason"] = reason
 	}
 	var after posSale
@@ -307,7 +307,7 @@ func digitsOf(b []byte, n int) string {
 // act does what somebody at the terminal does. A sale that nobody has fetched
 // is fetched first.
 func (d device) act(ctx context.Context, sale posSale, act, reason string, card testCard) (posSale, error) {
-	if act == actVoid {
+	if act == doVoid {
 		var after posSale
 		_, err := d.ask(ctx, http.MethodPost, "sales/"+sale.SaleID+"/void", nil, &after)
 		return after, err
@@ -357,7 +357,7 @@ func (h *Handler) terminalAction(w http.ResponseWriter, r *http.Request) {
 		in.complain("action", "has to be one of %s", strings.Join(terminalActs, ", "))
 	}
 	reference := in.text("partner_ref_id", 64)
-	if reference == "" && action != actSettle && in.wrong["partner_ref_id"] == nil {
+	if reference == "" && action != doSettle && in.wrong["partner_ref_id"] == nil {
 		in.complain("partner_ref_id", "is missing")
 	}
 	reason, card := in.text("reason", 40), tapped
@@ -396,7 +396,7 @@ func (d device) perform(ctx context.Context, action, reference, reason string, c
 			return v, err
 		}
 	}
-	if action == actSettle {
+	if action == doSettle {
 		b, err := d.settle(ctx)
 		if err != nil {
 			return v, err
@@ -565,7 +565,7 @@ func (h *Handler) terminalAct(w http.ResponseWriter, r *http.Request) {
 	if r.PostForm.Get("card") == "inserted" {
 		card = inserted
 	}
-	if action == actSettle {
+	if action == doSettle {
 		_, err = d.settle(ctx)
 	} else {
 		err = d.press(ctx, r.PostForm.Get("sale"), action, r.PostForm.Get("reason"), card)

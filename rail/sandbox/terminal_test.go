@@ -14,8 +14,8 @@ import (
 	"github.com/thungan/thungan/web"
 )
 
-// sold opens a sale at the demo terminal.
-func (w *world) sold(reference string, m payment.Method) payment.Sold {
+// sells opens a sale at the demo terminal.
+func (w *world) sells(reference string, m payment.Method) payment.Sold {
 	w.t.Helper()
 	merchant, err := w.core.Merchant(w.t.Context(), w.info.AppotaPay.MerchantID)
 	if err != nil {
@@ -49,7 +49,7 @@ func TestTerminalActions(t *testing.T) {
 			return w.post(path, `{"partner_ref_id":"`+reference+`","action":"`+action+`"`+more+`}`)
 		}
 		for action, want := range map[string]payment.State{"decline": payment.Denied, "cancel": payment.Canceled, "timeout": payment.Expired, "approve": payment.Approved} {
-			sale := w.sold("R-"+action, payment.CardPresent)
+			sale := w.sells("R-"+action, payment.CardPresent)
 			for range 2 {
 				if a := act("R-"+action, action, ""); a.status != 200 || !strings.Contains(string(a.body), `"state":"`+string(want)+`"`) {
 					t.Errorf("%s: %d %s", action, a.status, a.body)
@@ -64,18 +64,18 @@ func TestTerminalActions(t *testing.T) {
 				t.Errorf("void: %d %s", a.status, a.body)
 			}
 		}
-		w.sold("R-napas", payment.CardPresent)
+		w.sells("R-napas", payment.CardPresent)
 		if a := act("R-napas", "approve", `,"scheme":"napas"`); a.status != 200 || !strings.Contains(string(a.body), `"scheme":"napas"`) {
 			t.Errorf("%d %s", a.status, a.body)
 		}
 		if a := w.post(path, `{"action":"settle"}`); a.status != 200 || !strings.Contains(string(a.body), `"batch":{"number":1,"sales":1,"amount":145000`) {
 			t.Errorf("settle: %d %s", a.status, a.body)
 		}
-		w.sold("R-funds", payment.CardPresent)
+		w.sells("R-funds", payment.CardPresent)
 		if a := act("R-funds", "decline", `,"reason":"insufficient_funds"`); a.status != 200 || !strings.Contains(string(a.body), `"reason":"insufficient_funds"`) {
 			t.Errorf("%d %s", a.status, a.body)
 		}
-		w.sold("R-qr", payment.BankTransfer)
+		w.sells("R-qr", payment.BankTransfer)
 		for name, c := range map[string]struct {
 			answer
 			want int
@@ -120,7 +120,7 @@ func TestTerminalPage(t *testing.T) {
 			return string(a.body)
 		}
 		shows(web.Text("en", "terminal.ready"))
-		sale := w.sold("P-1", payment.CardPresent)
+		sale := w.sells("P-1", payment.CardPresent)
 		shows("145,000\u00a0₫", "Bàn &lt;4&gt;", "P-1", web.Text("en", "terminal.tap"))
 		if got := w.saleState(sale); got != payment.Processing {
 			t.Errorf("the page has not taken the sale: %s", got)
@@ -195,7 +195,7 @@ func TestTerminalLive(t *testing.T) {
 		}
 		next := make(chan answer)
 		go func() { next <- w.get(fmt.Sprintf("%s&seen=%s", live, seen)) }()
-		w.sold("L-1", payment.CardPresent)
+		w.sells("L-1", payment.CardPresent)
 		if a := <-next; a.status != 200 || a.header.Get("X-Seen") == seen || !strings.Contains(string(a.body), "L-1") {
 			t.Errorf("%d %s", a.status, a.body)
 		}
