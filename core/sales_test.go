@@ -154,7 +154,7 @@ func TestSaleEnds(t *testing.T) {
 			for _, fetched := range []bool{true, false} {
 				s := l.sell(t, 50_000)
 				if fetched {
-					must[bool](t)(second(e.Core.NextSale(t.Context(), l.ID)))
+					must[bool](t)(handedOut(e.Core.NextSale(t.Context(), l.ID)))
 				}
 				for range 2 {
 					if done := must[payment.Sold](t)(l.report(s, outcome, "")); done.Payment.State != want {
@@ -200,7 +200,7 @@ func TestSaleEnds(t *testing.T) {
 	})
 }
 
-func second[A, B any](_ A, b B, err error) (B, error) { return b, err }
+func handedOut[A, B any](_ A, b B, err error) (B, error) { return b, err }
 
 // A terminal has one card sale under way, and refuses what it may not take.
 func TestTerminalRefuses(t *testing.T) {
@@ -223,7 +223,7 @@ func TestTerminalRefuses(t *testing.T) {
 		l.refuses(t, "busy", card(10_000), payment.CodeTerminalBusy)
 		l.refuses(t, "the same again", first, payment.CodeDuplicateReference)
 		must[payment.Sold](t)(e.Core.OpenSale(t.Context(), l.selling(payment.BankTransfer, 10_000)))
-		must[bool](t)(second(e.Core.NextSale(t.Context(), l.ID)))
+		must[bool](t)(handedOut(e.Core.NextSale(t.Context(), l.ID)))
 		l.refuses(t, "busy at the device", card(10_000), payment.CodeTerminalBusy)
 		must[payment.Sold](t)(l.report(s, core.SaleApproved, "1"))
 
@@ -345,7 +345,7 @@ func TestSilentDevice(t *testing.T) {
 	each(t, func(t *testing.T, e *coretest.Env) {
 		l := newTill(t, e, core.NewTerminal{})
 		s := l.sell(t, 40_000)
-		must[bool](t)(second(e.Core.NextSale(t.Context(), l.ID)))
+		must[bool](t)(handedOut(e.Core.NextSale(t.Context(), l.ID)))
 		e.Advance(core.SaleDue + core.SaleGrace - time.Second)
 		if n := must[int](t)(e.Core.ExpireSales(t.Context())); n != 0 {
 			t.Errorf("%d expired before the grace is over", n)
@@ -358,7 +358,7 @@ func TestSilentDevice(t *testing.T) {
 			t.Errorf("%s", p.State)
 		}
 		again := l.sell(t, 40_000)
-		must[bool](t)(second(e.Core.NextSale(t.Context(), l.ID)))
+		must[bool](t)(handedOut(e.Core.NextSale(t.Context(), l.ID)))
 		_, err := e.Core.ReleaseTerminal(t.Context(), coretest.Operator, l.ID, "")
 		wantCode(t, "no reason", err, payment.CodeInvalidRequest)
 		freed := must[payment.Sold](t)(e.Core.ReleaseTerminal(t.Context(), coretest.Operator, l.ID, "the device is broken"))

@@ -190,6 +190,9 @@ var outcomes = map[payment.Code]outcome{
 	payment.CodeConflict:           ours,
 	payment.CodeBusy:               ours,
 	payment.CodeInternal:           ours,
+	payment.CodeTerminalUnusable:   ours, // no call names a terminal
+	payment.CodeTerminalBusy:       ours,
+	payment.CodeSettleFirst:        ours,
 }
 
 // plateColors is vehiclePlateColor of the schedule webhook.

@@ -47,7 +47,7 @@ func Seed(ctx context.Context, c *core.Core, baseURL string) (Info, error) {
 	if err := s.load(); err != nil {
 		return Info{}, err
 	}
-	steps := []func() error{s.merchant, s.platform, s.partner, s.feed, s.acquirer, s.token}
+	steps := []func() error{s.merchant, s.platform, s.appotaPay, s.partner, s.feed, s.acquirer, s.token}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return Info{}, err

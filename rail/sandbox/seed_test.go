@@ -115,7 +115,7 @@ func TestSeedTwiceIsSeedOnce(t *testing.T) {
 			t.Errorf("%+v, then %+v", first, second)
 		}
 		merchants, err := c.Merchants(t.Context(), "", 0)
-		if err != nil || len(merchants) != 4 {
+		if err != nil || len(merchants) != 5 {
 			t.Errorf("%d merchants, %v", len(merchants), err)
 		}
 		for owner, want := range map[string]payment.Recognition{

@@ -6,22 +6,22 @@ import (
 )
 
 const (
-	appotapay    = "appotapay" // the dialect
-	inboxPartner = "demo-pos"  // where the demo partner is told
-	partnerCode  = "DEMOPOS"
+	appotapay   = "appotapay" // the dialect
+	inboxPOS    = "demo-pos"  // where the demo partner is told
+	partnerCode = "DEMOPOS"
 )
 
-// partnerAccount is where QR sales of the demo partner are paid into. It is no
+// posAccount is where QR sales of the demo partner are paid into. It is no
 // account's number.
-var partnerAccount = payment.ReceivingAccount{BIN: "970432", Number: "0000009876543", Holder: "QUAN OC DEMO", Recognise: payment.ByMemo, Enabled: true}
+var posAccount = payment.ReceivingAccount{BIN: "970432", Number: "0000009876543", Holder: "QUAN OC DEMO", Recognise: payment.ByMemo, Enabled: true}
 
-// partner makes a partner of AppotaPay's POS protocol with a terminal.
-func (s *seed) partner() error {
+// appotaPay makes a partner of AppotaPay's POS protocol with a terminal.
+func (s *seed) appotaPay() error {
 	p := &s.info.AppotaPay
-	if err := s.party(&p.MerchantID, core.NewMerchant{Name: "Quán Ốc Demo"}, partnerAccount); err != nil {
+	if err := s.party(&p.MerchantID, core.NewMerchant{Name: "Quán Ốc Demo"}, posAccount); err != nil {
 		return err
 	}
-	made, err := s.enrolled(core.Enrolment{MerchantID: p.MerchantID, Dialect: appotapay, PublicID: partnerCode, NotifyURL: inboxPath + inboxPartner}, p.APIKey, p.SecretKey)
+	made, err := s.enrolled(core.Enrolment{MerchantID: p.MerchantID, Dialect: appotapay, PublicID: partnerCode, NotifyURL: inboxPath + inboxPOS}, p.APIKey, p.SecretKey)
 	if err != nil {
 		return err
 	}
