@@ -39,6 +39,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.adminTokensStmt, err = db.PrepareContext(ctx, adminTokens); err != nil {
 		return nil, fmt.Errorf("error preparing query AdminTokens: %w", err)
 	}
+	if q.appStmt, err = db.PrepareContext(ctx, app); err != nil {
+		return nil, fmt.Errorf("error preparing query App: %w", err)
+	}
 	if q.appliedCreditsForUpdateStmt, err = db.PrepareContext(ctx, appliedCreditsForUpdate); err != nil {
 		return nil, fmt.Errorf("error preparing query AppliedCreditsForUpdate: %w", err)
 	}
@@ -138,8 +141,20 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.creditsOfPaymentStmt, err = db.PrepareContext(ctx, creditsOfPayment); err != nil {
 		return nil, fmt.Errorf("error preparing query CreditsOfPayment: %w", err)
 	}
+	if q.customerStmt, err = db.PrepareContext(ctx, customer); err != nil {
+		return nil, fmt.Errorf("error preparing query Customer: %w", err)
+	}
+	if q.customersStmt, err = db.PrepareContext(ctx, customers); err != nil {
+		return nil, fmt.Errorf("error preparing query Customers: %w", err)
+	}
 	if q.deleteBookingMethodStmt, err = db.PrepareContext(ctx, deleteBookingMethod); err != nil {
 		return nil, fmt.Errorf("error preparing query DeleteBookingMethod: %w", err)
+	}
+	if q.deleteProductStmt, err = db.PrepareContext(ctx, deleteProduct); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteProduct: %w", err)
+	}
+	if q.dropGrantsStmt, err = db.PrepareContext(ctx, dropGrants); err != nil {
+		return nil, fmt.Errorf("error preparing query DropGrants: %w", err)
 	}
 	if q.enableReceivingAccountStmt, err = db.PrepareContext(ctx, enableReceivingAccount); err != nil {
 		return nil, fmt.Errorf("error preparing query EnableReceivingAccount: %w", err)
@@ -174,6 +189,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.freePlateStmt, err = db.PrepareContext(ctx, freePlate); err != nil {
 		return nil, fmt.Errorf("error preparing query FreePlate: %w", err)
 	}
+	if q.grantStmt, err = db.PrepareContext(ctx, grant); err != nil {
+		return nil, fmt.Errorf("error preparing query Grant: %w", err)
+	}
 	if q.insertAdminTokenStmt, err = db.PrepareContext(ctx, insertAdminToken); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertAdminToken: %w", err)
 	}
@@ -207,6 +225,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertCreditStmt, err = db.PrepareContext(ctx, insertCredit); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertCredit: %w", err)
 	}
+	if q.insertCustomerStmt, err = db.PrepareContext(ctx, insertCustomer); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertCustomer: %w", err)
+	}
 	if q.insertEntryStmt, err = db.PrepareContext(ctx, insertEntry); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertEntry: %w", err)
 	}
@@ -215,6 +236,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertFeedStmt, err = db.PrepareContext(ctx, insertFeed); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertFeed: %w", err)
+	}
+	if q.insertGrantStmt, err = db.PrepareContext(ctx, insertGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertGrant: %w", err)
 	}
 	if q.insertItemStmt, err = db.PrepareContext(ctx, insertItem); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertItem: %w", err)
@@ -228,11 +252,17 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.insertMessageStmt, err = db.PrepareContext(ctx, insertMessage); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertMessage: %w", err)
 	}
+	if q.insertOrderStmt, err = db.PrepareContext(ctx, insertOrder); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertOrder: %w", err)
+	}
 	if q.insertPaymentStmt, err = db.PrepareContext(ctx, insertPayment); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertPayment: %w", err)
 	}
 	if q.insertPostingsStmt, err = db.PrepareContext(ctx, insertPostings); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertPostings: %w", err)
+	}
+	if q.insertProductStmt, err = db.PrepareContext(ctx, insertProduct); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertProduct: %w", err)
 	}
 	if q.insertProfileStmt, err = db.PrepareContext(ctx, insertProfile); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertProfile: %w", err)
@@ -245,6 +275,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.insertSaleStmt, err = db.PrepareContext(ctx, insertSale); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertSale: %w", err)
+	}
+	if q.insertSellerStmt, err = db.PrepareContext(ctx, insertSeller); err != nil {
+		return nil, fmt.Errorf("error preparing query InsertSeller: %w", err)
 	}
 	if q.insertTerminalStmt, err = db.PrepareContext(ctx, insertTerminal); err != nil {
 		return nil, fmt.Errorf("error preparing query InsertTerminal: %w", err)
@@ -312,6 +345,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.occupiedStmt, err = db.PrepareContext(ctx, occupied); err != nil {
 		return nil, fmt.Errorf("error preparing query Occupied: %w", err)
 	}
+	if q.orderStmt, err = db.PrepareContext(ctx, order); err != nil {
+		return nil, fmt.Errorf("error preparing query Order: %w", err)
+	}
+	if q.orderForUpdateStmt, err = db.PrepareContext(ctx, orderForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query OrderForUpdate: %w", err)
+	}
+	if q.orderOfPaymentStmt, err = db.PrepareContext(ctx, orderOfPayment); err != nil {
+		return nil, fmt.Errorf("error preparing query OrderOfPayment: %w", err)
+	}
 	if q.outboxBacklogStmt, err = db.PrepareContext(ctx, outboxBacklog); err != nil {
 		return nil, fmt.Errorf("error preparing query OutboxBacklog: %w", err)
 	}
@@ -330,6 +372,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.paymentsByIDsStmt, err = db.PrepareContext(ctx, paymentsByIDs); err != nil {
 		return nil, fmt.Errorf("error preparing query PaymentsByIDs: %w", err)
 	}
+	if q.productStmt, err = db.PrepareContext(ctx, product); err != nil {
+		return nil, fmt.Errorf("error preparing query Product: %w", err)
+	}
+	if q.productForUpdateStmt, err = db.PrepareContext(ctx, productForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query ProductForUpdate: %w", err)
+	}
+	if q.productsStmt, err = db.PrepareContext(ctx, products); err != nil {
+		return nil, fmt.Errorf("error preparing query Products: %w", err)
+	}
 	if q.profileStmt, err = db.PrepareContext(ctx, profile); err != nil {
 		return nil, fmt.Errorf("error preparing query Profile: %w", err)
 	}
@@ -347,6 +398,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.promotionsStmt, err = db.PrepareContext(ctx, promotions); err != nil {
 		return nil, fmt.Errorf("error preparing query Promotions: %w", err)
+	}
+	if q.putAppStmt, err = db.PrepareContext(ctx, putApp); err != nil {
+		return nil, fmt.Errorf("error preparing query PutApp: %w", err)
 	}
 	if q.putBookingMethodStmt, err = db.PrepareContext(ctx, putBookingMethod); err != nil {
 		return nil, fmt.Errorf("error preparing query PutBookingMethod: %w", err)
@@ -423,11 +477,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.searchItemsStmt, err = db.PrepareContext(ctx, searchItems); err != nil {
 		return nil, fmt.Errorf("error preparing query SearchItems: %w", err)
 	}
+	if q.searchOrdersStmt, err = db.PrepareContext(ctx, searchOrders); err != nil {
+		return nil, fmt.Errorf("error preparing query SearchOrders: %w", err)
+	}
 	if q.searchPaymentsStmt, err = db.PrepareContext(ctx, searchPayments); err != nil {
 		return nil, fmt.Errorf("error preparing query SearchPayments: %w", err)
 	}
 	if q.seeTerminalStmt, err = db.PrepareContext(ctx, seeTerminal); err != nil {
 		return nil, fmt.Errorf("error preparing query SeeTerminal: %w", err)
+	}
+	if q.sellerStmt, err = db.PrepareContext(ctx, seller); err != nil {
+		return nil, fmt.Errorf("error preparing query Seller: %w", err)
+	}
+	if q.sellerForUpdateStmt, err = db.PrepareContext(ctx, sellerForUpdate); err != nil {
+		return nil, fmt.Errorf("error preparing query SellerForUpdate: %w", err)
+	}
+	if q.sellersStmt, err = db.PrepareContext(ctx, sellers); err != nil {
+		return nil, fmt.Errorf("error preparing query Sellers: %w", err)
 	}
 	if q.settingStmt, err = db.PrepareContext(ctx, setting); err != nil {
 		return nil, fmt.Errorf("error preparing query Setting: %w", err)
@@ -507,8 +573,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.updateMerchantStmt, err = db.PrepareContext(ctx, updateMerchant); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateMerchant: %w", err)
 	}
+	if q.updateOrderStmt, err = db.PrepareContext(ctx, updateOrder); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateOrder: %w", err)
+	}
 	if q.updatePaymentStmt, err = db.PrepareContext(ctx, updatePayment); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdatePayment: %w", err)
+	}
+	if q.updateProductStmt, err = db.PrepareContext(ctx, updateProduct); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateProduct: %w", err)
 	}
 	if q.updateProfileStmt, err = db.PrepareContext(ctx, updateProfile); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateProfile: %w", err)
@@ -519,8 +591,14 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.updateSaleStmt, err = db.PrepareContext(ctx, updateSale); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateSale: %w", err)
 	}
+	if q.updateSellerStmt, err = db.PrepareContext(ctx, updateSeller); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateSeller: %w", err)
+	}
 	if q.updateTerminalStmt, err = db.PrepareContext(ctx, updateTerminal); err != nil {
 		return nil, fmt.Errorf("error preparing query UpdateTerminal: %w", err)
+	}
+	if q.useGrantStmt, err = db.PrepareContext(ctx, useGrant); err != nil {
+		return nil, fmt.Errorf("error preparing query UseGrant: %w", err)
 	}
 	if q.virtualAccountOwnersStmt, err = db.PrepareContext(ctx, virtualAccountOwners); err != nil {
 		return nil, fmt.Errorf("error preparing query VirtualAccountOwners: %w", err)
@@ -556,6 +634,11 @@ func (q *Queries) Close() error {
 	if q.adminTokensStmt != nil {
 		if cerr := q.adminTokensStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing adminTokensStmt: %w", cerr)
+		}
+	}
+	if q.appStmt != nil {
+		if cerr := q.appStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing appStmt: %w", cerr)
 		}
 	}
 	if q.appliedCreditsForUpdateStmt != nil {
@@ -723,9 +806,29 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing creditsOfPaymentStmt: %w", cerr)
 		}
 	}
+	if q.customerStmt != nil {
+		if cerr := q.customerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing customerStmt: %w", cerr)
+		}
+	}
+	if q.customersStmt != nil {
+		if cerr := q.customersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing customersStmt: %w", cerr)
+		}
+	}
 	if q.deleteBookingMethodStmt != nil {
 		if cerr := q.deleteBookingMethodStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing deleteBookingMethodStmt: %w", cerr)
+		}
+	}
+	if q.deleteProductStmt != nil {
+		if cerr := q.deleteProductStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteProductStmt: %w", cerr)
+		}
+	}
+	if q.dropGrantsStmt != nil {
+		if cerr := q.dropGrantsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropGrantsStmt: %w", cerr)
 		}
 	}
 	if q.enableReceivingAccountStmt != nil {
@@ -783,6 +886,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing freePlateStmt: %w", cerr)
 		}
 	}
+	if q.grantStmt != nil {
+		if cerr := q.grantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing grantStmt: %w", cerr)
+		}
+	}
 	if q.insertAdminTokenStmt != nil {
 		if cerr := q.insertAdminTokenStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertAdminTokenStmt: %w", cerr)
@@ -838,6 +946,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertCreditStmt: %w", cerr)
 		}
 	}
+	if q.insertCustomerStmt != nil {
+		if cerr := q.insertCustomerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertCustomerStmt: %w", cerr)
+		}
+	}
 	if q.insertEntryStmt != nil {
 		if cerr := q.insertEntryStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertEntryStmt: %w", cerr)
@@ -851,6 +964,11 @@ func (q *Queries) Close() error {
 	if q.insertFeedStmt != nil {
 		if cerr := q.insertFeedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertFeedStmt: %w", cerr)
+		}
+	}
+	if q.insertGrantStmt != nil {
+		if cerr := q.insertGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertGrantStmt: %w", cerr)
 		}
 	}
 	if q.insertItemStmt != nil {
@@ -873,6 +991,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing insertMessageStmt: %w", cerr)
 		}
 	}
+	if q.insertOrderStmt != nil {
+		if cerr := q.insertOrderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertOrderStmt: %w", cerr)
+		}
+	}
 	if q.insertPaymentStmt != nil {
 		if cerr := q.insertPaymentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertPaymentStmt: %w", cerr)
@@ -881,6 +1004,11 @@ func (q *Queries) Close() error {
 	if q.insertPostingsStmt != nil {
 		if cerr := q.insertPostingsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertPostingsStmt: %w", cerr)
+		}
+	}
+	if q.insertProductStmt != nil {
+		if cerr := q.insertProductStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertProductStmt: %w", cerr)
 		}
 	}
 	if q.insertProfileStmt != nil {
@@ -901,6 +1029,11 @@ func (q *Queries) Close() error {
 	if q.insertSaleStmt != nil {
 		if cerr := q.insertSaleStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing insertSaleStmt: %w", cerr)
+		}
+	}
+	if q.insertSellerStmt != nil {
+		if cerr := q.insertSellerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing insertSellerStmt: %w", cerr)
 		}
 	}
 	if q.insertTerminalStmt != nil {
@@ -1013,6 +1146,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing occupiedStmt: %w", cerr)
 		}
 	}
+	if q.orderStmt != nil {
+		if cerr := q.orderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing orderStmt: %w", cerr)
+		}
+	}
+	if q.orderForUpdateStmt != nil {
+		if cerr := q.orderForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing orderForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.orderOfPaymentStmt != nil {
+		if cerr := q.orderOfPaymentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing orderOfPaymentStmt: %w", cerr)
+		}
+	}
 	if q.outboxBacklogStmt != nil {
 		if cerr := q.outboxBacklogStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing outboxBacklogStmt: %w", cerr)
@@ -1043,6 +1191,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing paymentsByIDsStmt: %w", cerr)
 		}
 	}
+	if q.productStmt != nil {
+		if cerr := q.productStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing productStmt: %w", cerr)
+		}
+	}
+	if q.productForUpdateStmt != nil {
+		if cerr := q.productForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing productForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.productsStmt != nil {
+		if cerr := q.productsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing productsStmt: %w", cerr)
+		}
+	}
 	if q.profileStmt != nil {
 		if cerr := q.profileStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing profileStmt: %w", cerr)
@@ -1071,6 +1234,11 @@ func (q *Queries) Close() error {
 	if q.promotionsStmt != nil {
 		if cerr := q.promotionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing promotionsStmt: %w", cerr)
+		}
+	}
+	if q.putAppStmt != nil {
+		if cerr := q.putAppStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putAppStmt: %w", cerr)
 		}
 	}
 	if q.putBookingMethodStmt != nil {
@@ -1198,6 +1366,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing searchItemsStmt: %w", cerr)
 		}
 	}
+	if q.searchOrdersStmt != nil {
+		if cerr := q.searchOrdersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing searchOrdersStmt: %w", cerr)
+		}
+	}
 	if q.searchPaymentsStmt != nil {
 		if cerr := q.searchPaymentsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing searchPaymentsStmt: %w", cerr)
@@ -1206,6 +1379,21 @@ func (q *Queries) Close() error {
 	if q.seeTerminalStmt != nil {
 		if cerr := q.seeTerminalStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing seeTerminalStmt: %w", cerr)
+		}
+	}
+	if q.sellerStmt != nil {
+		if cerr := q.sellerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sellerStmt: %w", cerr)
+		}
+	}
+	if q.sellerForUpdateStmt != nil {
+		if cerr := q.sellerForUpdateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sellerForUpdateStmt: %w", cerr)
+		}
+	}
+	if q.sellersStmt != nil {
+		if cerr := q.sellersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sellersStmt: %w", cerr)
 		}
 	}
 	if q.settingStmt != nil {
@@ -1338,9 +1526,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing updateMerchantStmt: %w", cerr)
 		}
 	}
+	if q.updateOrderStmt != nil {
+		if cerr := q.updateOrderStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateOrderStmt: %w", cerr)
+		}
+	}
 	if q.updatePaymentStmt != nil {
 		if cerr := q.updatePaymentStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updatePaymentStmt: %w", cerr)
+		}
+	}
+	if q.updateProductStmt != nil {
+		if cerr := q.updateProductStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateProductStmt: %w", cerr)
 		}
 	}
 	if q.updateProfileStmt != nil {
@@ -1358,9 +1556,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing updateSaleStmt: %w", cerr)
 		}
 	}
+	if q.updateSellerStmt != nil {
+		if cerr := q.updateSellerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateSellerStmt: %w", cerr)
+		}
+	}
 	if q.updateTerminalStmt != nil {
 		if cerr := q.updateTerminalStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing updateTerminalStmt: %w", cerr)
+		}
+	}
+	if q.useGrantStmt != nil {
+		if cerr := q.useGrantStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing useGrantStmt: %w", cerr)
 		}
 	}
 	if q.virtualAccountOwnersStmt != nil {
@@ -1417,6 +1625,7 @@ type Queries struct {
 	addSettingStmt                *sql.Stmt
 	adminTokenByHashStmt          *sql.Stmt
 	adminTokensStmt               *sql.Stmt
+	appStmt                       *sql.Stmt
 	appliedCreditsForUpdateStmt   *sql.Stmt
 	attemptToPayStmt              *sql.Stmt
 	attemptToPayByReferenceStmt   *sql.Stmt
@@ -1450,7 +1659,11 @@ type Queries struct {
 	creditByPrintStmt             *sql.Stmt
 	creditForUpdateStmt           *sql.Stmt
 	creditsOfPaymentStmt          *sql.Stmt
+	customerStmt                  *sql.Stmt
+	customersStmt                 *sql.Stmt
 	deleteBookingMethodStmt       *sql.Stmt
+	deleteProductStmt             *sql.Stmt
+	dropGrantsStmt                *sql.Stmt
 	enableReceivingAccountStmt    *sql.Stmt
 	eventStmt                     *sql.Stmt
 	eventsStmt                    *sql.Stmt
@@ -1462,6 +1675,7 @@ type Queries struct {
 	finishMessageStmt             *sql.Stmt
 	freeLeasesStmt                *sql.Stmt
 	freePlateStmt                 *sql.Stmt
+	grantStmt                     *sql.Stmt
 	insertAdminTokenStmt          *sql.Stmt
 	insertAttemptStmt             *sql.Stmt
 	insertAttemptToPayStmt        *sql.Stmt
@@ -1473,19 +1687,24 @@ type Queries struct {
 	insertBookingRequestStmt      *sql.Stmt
 	insertConnectorStmt           *sql.Stmt
 	insertCreditStmt              *sql.Stmt
+	insertCustomerStmt            *sql.Stmt
 	insertEntryStmt               *sql.Stmt
 	insertEventStmt               *sql.Stmt
 	insertFeedStmt                *sql.Stmt
+	insertGrantStmt               *sql.Stmt
 	insertItemStmt                *sql.Stmt
 	insertKeyStmt                 *sql.Stmt
 	insertMerchantStmt            *sql.Stmt
 	insertMessageStmt             *sql.Stmt
+	insertOrderStmt               *sql.Stmt
 	insertPaymentStmt             *sql.Stmt
 	insertPostingsStmt            *sql.Stmt
+	insertProductStmt             *sql.Stmt
 	insertProfileStmt             *sql.Stmt
 	insertReceivingAccountStmt    *sql.Stmt
 	insertRefundStmt              *sql.Stmt
 	insertSaleStmt                *sql.Stmt
+	insertSellerStmt              *sql.Stmt
 	insertTerminalStmt            *sql.Stmt
 	insertTerminalKeyStmt         *sql.Stmt
 	itemStmt                      *sql.Stmt
@@ -1508,18 +1727,25 @@ type Queries struct {
 	newestSealedKeyStmt           *sql.Stmt
 	nextNumberStmt                *sql.Stmt
 	occupiedStmt                  *sql.Stmt
+	orderStmt                     *sql.Stmt
+	orderForUpdateStmt            *sql.Stmt
+	orderOfPaymentStmt            *sql.Stmt
 	outboxBacklogStmt             *sql.Stmt
 	overdueSalesStmt              *sql.Stmt
 	paymentStmt                   *sql.Stmt
 	paymentByReferenceStmt        *sql.Stmt
 	paymentExistsStmt             *sql.Stmt
 	paymentsByIDsStmt             *sql.Stmt
+	productStmt                   *sql.Stmt
+	productForUpdateStmt          *sql.Stmt
+	productsStmt                  *sql.Stmt
 	profileStmt                   *sql.Stmt
 	profileByPublicIDStmt         *sql.Stmt
 	profilesStmt                  *sql.Stmt
 	profilesByPublicIDStmt        *sql.Stmt
 	promotionStmt                 *sql.Stmt
 	promotionsStmt                *sql.Stmt
+	putAppStmt                    *sql.Stmt
 	putBookingMethodStmt          *sql.Stmt
 	putBookingPartnerStmt         *sql.Stmt
 	putPromotionStmt              *sql.Stmt
@@ -1545,8 +1771,12 @@ type Queries struct {
 	searchBookingsStmt            *sql.Stmt
 	searchCreditsStmt             *sql.Stmt
 	searchItemsStmt               *sql.Stmt
+	searchOrdersStmt              *sql.Stmt
 	searchPaymentsStmt            *sql.Stmt
 	seeTerminalStmt               *sql.Stmt
+	sellerStmt                    *sql.Stmt
+	sellerForUpdateStmt           *sql.Stmt
+	sellersStmt                   *sql.Stmt
 	settingStmt                   *sql.Stmt
 	settleSalesStmt               *sql.Stmt
 	stationStmt                   *sql.Stmt
@@ -1573,11 +1803,15 @@ type Queries struct {
 	updateCreditStmt              *sql.Stmt
 	updateFeedStmt                *sql.Stmt
 	updateMerchantStmt            *sql.Stmt
+	updateOrderStmt               *sql.Stmt
 	updatePaymentStmt             *sql.Stmt
+	updateProductStmt             *sql.Stmt
 	updateProfileStmt             *sql.Stmt
 	updateRefundStmt              *sql.Stmt
 	updateSaleStmt                *sql.Stmt
+	updateSellerStmt              *sql.Stmt
 	updateTerminalStmt            *sql.Stmt
+	useGrantStmt                  *sql.Stmt
 	virtualAccountOwnersStmt      *sql.Stmt
 	waitingMessagesStmt           *sql.Stmt
 }
@@ -1591,6 +1825,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		addSettingStmt:                q.addSettingStmt,
 		adminTokenByHashStmt:          q.adminTokenByHashStmt,
 		adminTokensStmt:               q.adminTokensStmt,
+		appStmt:                       q.appStmt,
 		appliedCreditsForUpdateStmt:   q.appliedCreditsForUpdateStmt,
 		attemptToPayStmt:              q.attemptToPayStmt,
 		attemptToPayByReferenceStmt:   q.attemptToPayByReferenceStmt,
@@ -1624,7 +1859,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		creditByPrintStmt:             q.creditByPrintStmt,
 		creditForUpdateStmt:           q.creditForUpdateStmt,
 		creditsOfPaymentStmt:          q.creditsOfPaymentStmt,
+		customerStmt:                  q.customerStmt,
+		customersStmt:                 q.customersStmt,
 		deleteBookingMethodStmt:       q.deleteBookingMethodStmt,
+		deleteProductStmt:             q.deleteProductStmt,
+		dropGrantsStmt:                q.dropGrantsStmt,
 		enableReceivingAccountStmt:    q.enableReceivingAccountStmt,
 		eventStmt:                     q.eventStmt,
 		eventsStmt:                    q.eventsStmt,
@@ -1636,6 +1875,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		finishMessageStmt:             q.finishMessageStmt,
 		freeLeasesStmt:                q.freeLeasesStmt,
 		freePlateStmt:                 q.freePlateStmt,
+		grantStmt:                     q.grantStmt,
 		insertAdminTokenStmt:          q.insertAdminTokenStmt,
 		insertAttemptStmt:             q.insertAttemptStmt,
 		insertAttemptToPayStmt:        q.insertAttemptToPayStmt,
@@ -1647,19 +1887,24 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		insertBookingRequestStmt:      q.insertBookingRequestStmt,
 		insertConnectorStmt:           q.insertConnectorStmt,
 		insertCreditStmt:              q.insertCreditStmt,
+		insertCustomerStmt:            q.insertCustomerStmt,
 		insertEntryStmt:               q.insertEntryStmt,
 		insertEventStmt:               q.insertEventStmt,
 		insertFeedStmt:                q.insertFeedStmt,
+		insertGrantStmt:               q.insertGrantStmt,
 		insertItemStmt:                q.insertItemStmt,
 		insertKeyStmt:                 q.insertKeyStmt,
 		insertMerchantStmt:            q.insertMerchantStmt,
 		insertMessageStmt:             q.insertMessageStmt,
+		insertOrderStmt:               q.insertOrderStmt,
 		insertPaymentStmt:             q.insertPaymentStmt,
 		insertPostingsStmt:            q.insertPostingsStmt,
+		insertProductStmt:             q.insertProductStmt,
 		insertProfileStmt:             q.insertProfileStmt,
 		insertReceivingAccountStmt:    q.insertReceivingAccountStmt,
 		insertRefundStmt:              q.insertRefundStmt,
 		insertSaleStmt:                q.insertSaleStmt,
+		insertSellerStmt:              q.insertSellerStmt,
 		insertTerminalStmt:            q.insertTerminalStmt,
 		insertTerminalKeyStmt:         q.insertTerminalKeyStmt,
 		itemStmt:                      q.itemStmt,
@@ -1682,18 +1927,25 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		newestSealedKeyStmt:           q.newestSealedKeyStmt,
 		nextNumberStmt:                q.nextNumberStmt,
 		occupiedStmt:                  q.occupiedStmt,
+		orderStmt:                     q.orderStmt,
+		orderForUpdateStmt:            q.orderForUpdateStmt,
+		orderOfPaymentStmt:            q.orderOfPaymentStmt,
 		outboxBacklogStmt:             q.outboxBacklogStmt,
 		overdueSalesStmt:              q.overdueSalesStmt,
 		paymentStmt:                   q.paymentStmt,
 		paymentByReferenceStmt:        q.paymentByReferenceStmt,
 		paymentExistsStmt:             q.paymentExistsStmt,
 		paymentsByIDsStmt:             q.paymentsByIDsStmt,
+		productStmt:                   q.productStmt,
+		productForUpdateStmt:          q.productForUpdateStmt,
+		productsStmt:                  q.productsStmt,
 		profileStmt:                   q.profileStmt,
 		profileByPublicIDStmt:         q.profileByPublicIDStmt,
 		profilesStmt:                  q.profilesStmt,
 		profilesByPublicIDStmt:        q.profilesByPublicIDStmt,
 		promotionStmt:                 q.promotionStmt,
 		promotionsStmt:                q.promotionsStmt,
+		putAppStmt:                    q.putAppStmt,
 		putBookingMethodStmt:          q.putBookingMethodStmt,
 		putBookingPartnerStmt:         q.putBookingPartnerStmt,
 		putPromotionStmt:              q.putPromotionStmt,
@@ -1719,8 +1971,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		searchBookingsStmt:            q.searchBookingsStmt,
 		searchCreditsStmt:             q.searchCreditsStmt,
 		searchItemsStmt:               q.searchItemsStmt,
+		searchOrdersStmt:              q.searchOrdersStmt,
 		searchPaymentsStmt:            q.searchPaymentsStmt,
 		seeTerminalStmt:               q.seeTerminalStmt,
+		sellerStmt:                    q.sellerStmt,
+		sellerForUpdateStmt:           q.sellerForUpdateStmt,
+		sellersStmt:                   q.sellersStmt,
 		settingStmt:                   q.settingStmt,
 		settleSalesStmt:               q.settleSalesStmt,
 		stationStmt:                   q.stationStmt,
@@ -1747,11 +2003,15 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		updateCreditStmt:              q.updateCreditStmt,
 		updateFeedStmt:                q.updateFeedStmt,
 		updateMerchantStmt:            q.updateMerchantStmt,
+		updateOrderStmt:               q.updateOrderStmt,
 		updatePaymentStmt:             q.updatePaymentStmt,
+		updateProductStmt:             q.updateProductStmt,
 		updateProfileStmt:             q.updateProfileStmt,
 		updateRefundStmt:              q.updateRefundStmt,
 		updateSaleStmt:                q.updateSaleStmt,
+		updateSellerStmt:              q.updateSellerStmt,
 		updateTerminalStmt:            q.updateTerminalStmt,
+		useGrantStmt:                  q.useGrantStmt,
 		virtualAccountOwnersStmt:      q.virtualAccountOwnersStmt,
 		waitingMessagesStmt:           q.waitingMessagesStmt,
 	}

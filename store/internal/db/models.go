@@ -28,6 +28,15 @@ type ApiKey struct {
 	Secret     string
 }
 
+type App struct {
+	MerchantID string
+	SellerID   string
+	OrderLimit int64
+	TestResult string
+	OfferCod   bool
+	UpdatedAt  int64
+}
+
 type Attempt struct {
 	ID          string
 	PaymentID   string
@@ -218,6 +227,26 @@ type Connector struct {
 	UpdatedAt  int64
 }
 
+type Customer struct {
+	ID        int64
+	Name      string
+	Phone     string
+	Email     string
+	AvatarUrl string
+	CreatedAt int64
+}
+
+type Grant struct {
+	Hash       string
+	Kind       string
+	App        string
+	CustomerID int64
+	Scopes     string
+	CreatedAt  int64
+	ExpiresAt  int64
+	UsedAt     int64
+}
+
 type Merchant struct {
 	ID         string
 	Kind       string
@@ -229,6 +258,31 @@ type Merchant struct {
 	CreatedAt  int64
 	UpdatedAt  int64
 	Version    int64
+}
+
+type Order struct {
+	ID           int64
+	MerchantID   string
+	Dialect      string
+	CustomerID   string
+	Reference    string
+	Extra        string
+	Version      int64
+	Details      string
+	ShippingFee  int64
+	Total        int64
+	ReceiptID    string
+	ReceiptCode  string
+	Way          string
+	PaymentID    string
+	CreatedAt    int64
+	UpdatedAt    int64
+	StartedAt    int64
+	HandedOverAt int64
+	CompletedAt  int64
+	CanceledAt   int64
+	Note         string
+	PushPage     string
 }
 
 type OutboxAttempt struct {
@@ -309,6 +363,18 @@ type PaymentEvent struct {
 	RefundID    string
 }
 
+type Product struct {
+	Sku       string
+	SellerID  string
+	Name      string
+	Price     int64
+	ImageUrl  string
+	OnSale    bool
+	Stock     int64
+	CreatedAt int64
+	UpdatedAt int64
+}
+
 type Profile struct {
 	MerchantID   string
 	Dialect      string
@@ -381,6 +447,13 @@ type Sale struct {
 	FetchedAt  int64
 	ReportedAt int64
 	SettledAt  int64
+}
+
+type Seller struct {
+	ID        string
+	Name      string
+	Active    bool
+	CreatedAt int64
 }
 
 type Station struct {
