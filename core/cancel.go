@@ -49,6 +49,10 @@ func (c *Core) Choose(ctx context.Context, id string, m payment.Method) (payment
 			return err
 		}
 		for _, offered := range p.Methods {
+			if offered == m && m == payment.COD {
+				p, err = w.onDelivery(ctx, p)
+				return err
+			}
 			if offered == m {
 				p, err = w.apply(ctx, p, payment.Step{Act: payment.ActChoose, Actor: "payer", Method: m})
 				return err

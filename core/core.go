@@ -217,6 +217,9 @@ func (w *work) owe(ctx context.Context, p payment.Payment, ev payment.Event) err
 	if !ok || p.NotifyTo == "" || !d.Owes(ev) {
 		return nil
 	}
+	if owed, err := w.owesOrder(ctx, d, p, ev); err != nil || !owed {
+		return err
+	}
 	w.owed = true
 	return w.AddItem(ctx, store.Item{
 		ID: w.core.ids.New(), Kind: KindNotice, PaymentID: p.ID, Version: ev.Version, MerchantID: p.MerchantID, Dialect: p.Dialect,

@@ -6,6 +6,7 @@ import (
 	"github.com/thungan/thungan/booking"
 	"github.com/thungan/thungan/ledger"
 	"github.com/thungan/thungan/money"
+	"github.com/thungan/thungan/order"
 	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/store"
 )
@@ -65,9 +66,10 @@ type Told struct {
 	// PublicID is the merchant's own name in the dialect.
 	PublicID string
 	Secret   string // opened; "" when none is set
-	// Key and Order are a Booker's: see dialect.Notice.
-	Key   string
-	Order *booking.Order
+	// Key, Order and Purchase: see dialect.Notice.
+	Key      string
+	Order    *booking.Order
+	Purchase *order.Order
 }
 
 // Told loads what a notice tells.
@@ -130,6 +132,9 @@ func (c *Core) addressed(ctx context.Context, t Told) (Told, error) {
 		if t.Profile, err = c.Profile(ctx, t.Payment.PlatformID, t.Payment.Dialect); err != nil {
 			return Told{}, err
 		}
+	}
+	if t.Purchase, err = c.orderTold(ctx, t.Payment, t.Event); err != nil {
+		return Told{}, err
 	}
 	t.Payment = t.Payment.At(t.Event)
 	if t.Secret, err = c.openNotifySecret(ctx, t.Profile); err != nil {

@@ -98,9 +98,16 @@ func (c *Core) AddKey(ctx context.Context, by Actor, merchantID, dialectName, ke
 	return k, key, err
 }
 
+// keepsKeys says whether a dialect's notices are signed over the API key, or
+// carry it.
+func (c *Core) keepsKeys(name string) bool {
+	named, ok := c.dialects[name].(dialect.Named)
+	return name != "" && name == c.booker() || ok && named.NamesKeys()
+}
+
 // sealKey keeps an API key of a dialect whose notices are signed over it.
 func (w *work) sealKey(ctx context.Context, k payment.Key, key string) error {
-	if k.Dialect != w.core.booker() || k.Dialect == "" {
+	if !w.core.keepsKeys(k.Dialect) {
 		return nil
 	}
 	sealed, err := w.core.vault.Seal([]byte(key), keyContext(k.ID))
@@ -124,7 +131,7 @@ func (c *Core) RevokeKey(ctx context.Context, by Actor, merchantID, keyID string
 
 // newestKey opens a merchant's newest API key, "" when none is kept.
 func (c *Core) newestKey(ctx context.Context, f payment.Profile) (string, error) {
-	if f.Dialect != c.booker() {
+	if !c.keepsKeys(f.Dialect) {
 		return "", nil
 	}
 	var id, sealed string

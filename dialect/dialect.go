@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/thungan/thungan/booking"
+	"github.com/thungan/thungan/order"
 	"github.com/thungan/thungan/payment"
 )
 
@@ -48,6 +49,26 @@ type Signing interface {
 	SignsNotices() bool
 }
 
+// Named is a Signing dialect whose notices name the key pair that they are
+// signed with. The keys of its callers are kept, sealed, for that.
+type Named interface {
+	Signing
+	NamesKeys() bool
+}
+
+// Ordering is a dialect whose payments pay for orders.
+type Ordering interface {
+	// OwesOrder decides, for the payment of an order, what Owes decides for
+	// others. It is asked only where Owes says yes.
+	OwesOrder(o order.Order, ev payment.Event) bool
+}
+
+// Stopping is a dialect in which some answers that do not accept a notice end
+// its delivery all the same.
+type Stopping interface {
+	Stops(status int) bool
+}
+
 // Notice is one event to be told, with the payment as the event left it.
 type Notice struct {
 	Payment   payment.Payment
@@ -57,8 +78,9 @@ type Notice struct {
 	Profile   payment.Profile // of the merchant, or of the platform that acted for it
 	PublicID  string          // of the merchant itself, in this dialect
 	Secret    string          // Profile.NotifySecret, opened, or see Signing; "" when none is set
-	Key       string          // of a Booker: the newest API key of whoever is told, "" when none is kept
+	Key       string          // the newest API key of whoever is told, of a Booker or where it is Named; "" in other dialects
 	Order     *booking.Order  // of a Booker: what the payment is for, as it is now; nil when it is for nothing
+	Purchase  *order.Order    // of an Ordering: what the payment pays for, with its facts as they were at the event; nil when it pays for none
 	URL       string
 	RequestID string // unique per attempt
 	At        time.Time

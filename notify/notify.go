@@ -101,8 +101,15 @@ func (s *Sender) attempt(ctx context.Context, item store.Item, told *core.Told) 
 	}
 	wait, again := d.Retry(int(item.Tries) + 1)
 	return outbox.Result{
-		Attempt: a, GiveUp: !again || answer.Status == http.StatusGone, Retry: max(wait, retryAfter(answer.Header, s.Clock.Now())),
+		Attempt: a, GiveUp: !again || answer.Status == http.StatusGone || err == nil && stops(d, answer.Status), Retry: max(wait, retryAfter(answer.Header, s.Clock.Now())),
 	}
+}
+
+// stops says whether an answer ends the delivery though it is no
+// acknowledgement.
+func stops(d dialect.Dialect, status int) bool {
+	s, ok := d.(dialect.Stopping)
+	return ok && s.Stops(status)
 }
 
 // soon is the result of an attempt that ended for a passing cause of our own.
@@ -174,7 +181,7 @@ func (s *Sender) event(ctx context.Context, d dialect.Dialect, item store.Item, 
 	}
 	return d.Notice(dialect.Notice{
 		Payment: told.Payment, Event: told.Event, Refund: told.Refund, Sale: told.Sale, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
-		Key: told.Key, Order: told.Order, URL: item.Target, RequestID: requestID, At: s.Clock.Now(),
+		Key: told.Key, Order: told.Order, Purchase: told.Purchase, URL: item.Target, RequestID: requestID, At: s.Clock.Now(),
 	})
 }
 

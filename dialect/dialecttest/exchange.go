@@ -54,6 +54,11 @@ type Exchanges struct {
 	// Sign adds to a request what is computed from it; may be nil.
 	Sign func(g *Gateway, r *http.Request, body []byte)
 
+	// Learn finds in an answer what later sections call by a name of the
+	// result; nil for nothing. The first value of a name keeps it, a second one
+	// is name-2, and so on.
+	Learn func(body string) map[string]string
+
 	// Hide replaces what is random in a body beside Names; may be nil.
 	Hide func(body string) string
 
@@ -123,11 +128,11 @@ type exchange struct {
 // section does one section, and returns the text that it ought to have when it
 // is one that is compared.
 func (c *exchange) section(t *testing.T, s txtar.File) (got string, compared bool) {
-	kind, argument, _ := strings.Cut(s.Name, " ")
+	kind, argument, _ := strings.Cut(c.named(s.Name), " ")
 	switch kind {
 	case "do":
 		for line := range strings.Lines(string(s.Data)) {
-			if step := strings.Fields(line); len(step) > 0 {
+			if step := strings.Fields(c.named(line)); len(step) > 0 {
 				c.do(t, step)
 			}
 		}
@@ -173,9 +178,7 @@ func (c *exchange) owed(t *testing.T, p payment.Payment) string {
 
 // request makes one request and returns the answer as text.
 func (c *exchange) request(t *testing.T, text string) string {
-	for name, value := range c.names {
-		text = strings.ReplaceAll(text, "{"+name+"}", value)
-	}
+	text = c.named(text)
 	head, body, _ := strings.Cut(text, "\n\n")
 	body = strings.TrimSuffix(body, "\n")
 	lines := bufio.NewScanner(strings.NewReader(head))
@@ -195,6 +198,7 @@ func (c *exchange) request(t *testing.T, text string) string {
 	stop := c.g.answerRefunds(t, c.refunds)
 	a := serve(c.handler, r)
 	stop()
+	c.learn(a.body)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d\n", a.status)
 	for _, name := range shownHeaders {
@@ -203,6 +207,31 @@ func (c *exchange) request(t *testing.T, text string) string {
 		}
 	}
 	return c.hidden(b.String() + "\n" + pretty([]byte(a.body)))
+}
+
+// named puts the values of Names, and what was learnt, into a text.
+func (c *exchange) named(text string) string {
+	for name, value := range c.names {
+		text = strings.ReplaceAll(text, "{"+name+"}", value)
+	}
+	return text
+}
+
+// learn takes from an answer what is called by name from now on.
+func (c *exchange) learn(body string) {
+	if c.Learn == nil {
+		return
+	}
+	for name, value := range c.Learn(body) {
+		if value == "" || slices.Contains(slices.Collect(maps.Values(c.names)), value) {
+			continue
+		}
+		free := name
+		for n := 2; c.names[free] != ""; n++ {
+			free = fmt.Sprintf("%s-%d", name, n)
+		}
+		c.names[free] = value
+	}
 }
 
 // pretty indents JSON; its numbers stay as they were written.

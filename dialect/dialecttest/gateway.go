@@ -154,7 +154,7 @@ func (g *Gateway) Notice(t testing.TB, d dialect.Dialect, p payment.Payment, url
 	told, err := g.Core.Told(t.Context(), p.ID, p.Version)
 	check(t, err)
 	r, err := d.Notice(dialect.Notice{
-		Key: told.Key, Order: told.Order, Payment: told.Payment, Event: told.Event, Refund: told.Refund, Sale: told.Sale, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
+		Key: told.Key, Order: told.Order, Purchase: told.Purchase, Payment: told.Payment, Event: told.Event, Refund: told.Refund, Sale: told.Sale, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
 		URL: url, RequestID: "request-1", At: g.Clock.Now(),
 	})
 	check(t, err)

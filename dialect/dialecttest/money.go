@@ -21,10 +21,11 @@ func (s Suite) money(t *testing.T, db *store.Store) {
 // oneOfTwenty: the same request twenty times at once makes one payment.
 func (s Suite) oneOfTwenty(t *testing.T, g *Gateway) {
 	h := s.Handler(g)
+	one := s.reference(t, g, g.Shop, "ONE", 50_000)
 	answers := make([]answer, 20)
 	var wg sync.WaitGroup
 	for i := range answers {
-		wg.Go(func() { answers[i] = s.send(h, g.Shop, s.Open("ONE", 50_000)) })
+		wg.Go(func() { answers[i] = s.send(h, g.Shop, s.Open(one, 50_000)) })
 	}
 	wg.Wait()
 	opened := 0
@@ -46,18 +47,19 @@ func (s Suite) oneOfTwenty(t *testing.T, g *Gateway) {
 // same reference.
 func (s Suite) strangers(t *testing.T, g *Gateway) {
 	h := s.Handler(g)
-	if a := s.send(h, g.Shop, s.Open("MINE", 50_000)); !s.Opened(a.status, a.body) {
+	mine, theirs := s.reference(t, g, g.Shop, "MINE", 50_000), s.reference(t, g, g.Other, "MINE", 50_000)
+	if a := s.send(h, g.Shop, s.Open(mine, 50_000)); !s.Opened(a.status, a.body) {
 		t.Fatalf("%d: %s", a.status, a.body)
 	}
-	if a := s.send(h, g.Shop, s.Find("MINE")); !s.Found(a.status, a.body) {
+	if a := s.send(h, g.Shop, s.Find(mine)); !s.Found(a.status, a.body) {
 		t.Errorf("the owner does not find it: %s", a.body)
 	}
-	stranger := s.send(h, g.Other, s.Find("MINE"))
+	stranger := s.send(h, g.Other, s.Find(mine))
 	nobody := s.send(h, g.Other, s.Find("NOBODY'S"))
 	if s.Found(stranger.status, stranger.body) || stranger.status != nobody.status || stranger.body != nobody.body {
 		t.Errorf("a stranger learns of it:\n%s\n%s", stranger.body, nobody.body)
 	}
-	if a := s.send(h, g.Other, s.Open("MINE", 50_000)); !s.Opened(a.status, a.body) {
+	if a := s.send(h, g.Other, s.Open(theirs, 50_000)); !s.Opened(a.status, a.body) {
 		t.Errorf("another merchant cannot use the reference: %s", a.body)
 	}
 }
@@ -81,7 +83,7 @@ func (s Suite) toldAsItWas(t *testing.T, g *Gateway) {
 		payment.Expired: func(p payment.Payment) { g.Advance(t, 48*time.Hour) },
 	}
 	for _, state := range []payment.State{payment.Approved, payment.Canceled, payment.Expired} {
-		reference := "END-" + string(state)
+		reference := s.reference(t, g, g.Shop, "END-"+string(state), 70_000)
 		if a := s.send(h, g.Shop, s.Open(reference, 70_000)); !s.Opened(a.status, a.body) {
 			t.Fatalf("%d: %s", a.status, a.body)
 		}

@@ -41,6 +41,11 @@ type Suite struct {
 	// Open is a request for a payment that can be paid by bank transfer.
 	Open func(reference string, amount money.VND) Call
 
+	// Reference makes what a payment needs before it can be opened, in a
+	// protocol that makes its references itself, and returns the one that stands
+	// for name; nil where a name is a reference.
+	Reference func(t testing.TB, g *Gateway, who Party, name string, amount money.VND) string
+
 	// Find is a request to look that payment up.
 	Find func(reference string) Call
 
@@ -72,6 +77,14 @@ func (s Suite) Run(t *testing.T) {
 	t.Run("money", func(t *testing.T) {
 		storetest.Each(t, func(t *testing.T, db *store.Store) { s.money(t, db) })
 	})
+}
+
+// reference is what a payment of who is called by.
+func (s Suite) reference(t testing.TB, g *Gateway, who Party, name string, amount money.VND) string {
+	if s.Reference == nil {
+		return name
+	}
+	return s.Reference(t, g, who, name, amount)
 }
 
 // answer is what a handler said.
