@@ -290,7 +290,7 @@ func (c *Core) StartPaying(ctx context.Context, n PayingApp) (PlacedOrder, error
 	case app.OfferCOD:
 		opening.Methods = append(opening.Methods[:len(opening.Methods):len(opening.Methods)], payment.COD)
 	}
-	p, account, err := c.offer(ctx, opening)
+	p, account, err := c.build(ctx, opening)
 	if err != nil {
 		return PlacedOrder{}, c.failed("start_paying", err)
 	}
