@@ -100,7 +100,9 @@ func (h *Handler) Register(mux *http.ServeMux) { mux.Handle("/merchant/", h) }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.inner.ServeHTTP(w, r) }
 
-func parse(files fs.FS) (*web.Set, error) { return web.Parse(files, "base.css", "checkout.css") }
+func parse(files fs.FS) (*web.Set, error) {
+	return web.Parse(files, "base.css", "checkout.css", "order.css")
+}
 
 func (h *Handler) page(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
@@ -133,7 +135,13 @@ func (h *Handler) view(ctx context.Context, page core.Page, w Wish) (View, error
 	if err != nil {
 		return View{}, err
 	}
-	return newView(page, w, late, tries, h.clock.Now())
+	order, err := h.order(ctx, page.Payment)
+	if err != nil {
+		return View{}, err
+	}
+	v, err := newView(page, w, late, tries, h.clock.Now())
+	v.Order = order
+	return v, err
 }
 
 // tries is how the payer has tried to pay by acquirers.

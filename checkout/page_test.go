@@ -455,6 +455,8 @@ func TestNoTextIsUnused(t *testing.T) {
 	for _, m := range allMethods {
 		made["checkout.method."+string(m)], made["checkout.method."+string(m)+".hint"] = true, true
 	}
+	made["checkout.on_delivery"], made["checkout.on_delivery.text"] = true, true
+	made["checkout.method.cod"], made["checkout.method.cod.hint"] = true, true
 	for _, m := range []string{"gone", "refused", "fault"} {
 		made["checkout."+m+".title"], made["checkout."+m+".text"] = true, true
 	}

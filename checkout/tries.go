@@ -119,8 +119,12 @@ func appLink(address string) template.URL {
 	return template.URL(address) // its scheme is an app's, or https
 }
 
-// allowance is what the page needs besides, to send the payer on.
+// allowance is what the page needs besides: to send the payer on, and, for an
+// order, to have the shop's pictures and to stand in a container of mini apps.
 func (v View) allowance() (a web.Allowance) {
+	if v.Order != nil {
+		a.Framed, a.Pictures = true, v.Order.pictures()
+	}
 	if v.Screen != Away {
 		return a
 	}

@@ -36,6 +36,7 @@ const (
 	Away       Screen = "away"     // the payer is being sent to the acquirer
 	Wallet     Screen = "wallet"   // the acquirer's QR code and app
 	Processing Screen = "processing"
+	OnDelivery Screen = "on_delivery" // cash is to be collected
 	Approved   Screen = "approved"
 	Denied     Screen = "denied"
 	Canceled   Screen = "canceled"
@@ -74,6 +75,7 @@ type View struct {
 	PaidAt time.Time
 	Method payment.Method
 
+	Order     *OrderView // nil when the payment pays for none
 	Choices   []Choice
 	CanChange bool // there are other methods to choose
 	Transfer  *Transfer
@@ -172,6 +174,8 @@ func screen(p payment.Payment, step, payload string, live *payment.Attempt) Scre
 	switch p.State {
 	case payment.Processing:
 		switch {
+		case p.Method == payment.COD:
+			return OnDelivery
 		case live == nil || live.State != payment.AttemptSent:
 		case step == stepAway && live.Handoff.QR == "":
 			return Away
@@ -267,7 +271,7 @@ func (v *View) head() {
 		v.Head.Title = web.Text(v.Lang, "checkout.title.result", v.Say, v.Merchant)
 	}
 	switch {
-	case v.Held, v.Screen == Confirm:
+	case v.Held, v.Screen == Confirm, v.Screen == OnDelivery:
 	case v.Closed:
 		v.Leaving = v.Return != "" && !v.mustRead()
 		if v.Leaving {

@@ -13,7 +13,7 @@ import (
 // origin. Forms go nowhere else either: browsers apply form-action to
 // redirects too, so a form must never be answered by sending the visitor away.
 func policy(styleHash string, also Allowance) string {
-	form, script, frame := "'self'", "'self'", ""
+	form, script, frame, ancestors, pictures := "'self'", "'self'", "", "'none'", "'self' data:"
 	if also.Form != "" {
 		// Whoever takes the form may send the visitor on to other pages of its own.
 		form += " " + also.Form + " https:"
@@ -22,8 +22,14 @@ func policy(styleHash string, also Allowance) string {
 		script += " " + also.Script
 		frame = "frame-src " + also.Script + "; "
 	}
+	if also.Framed {
+		frame, ancestors = strings.TrimSpace("frame-src 'self' "+also.Script)+"; ", "'self'"
+	}
+	if also.Pictures != "" {
+		pictures += " " + also.Pictures
+	}
 	return "default-src 'none'; style-src 'sha256-" + styleHash + "'; script-src " + script + "; connect-src " + script + "; " + frame +
-		"img-src 'self' data:; form-action " + form + "; frame-ancestors 'none'; base-uri 'none'"
+		"img-src " + pictures + "; form-action " + form + "; frame-ancestors " + ancestors + "; base-uri 'none'"
 }
 
 // Allowance is what one page needs besides, because it sends its visitor on to
@@ -31,6 +37,9 @@ func policy(styleHash string, also Allowance) string {
 type Allowance struct {
 	Form   string // takes a form of the page
 	Script string // has a script on the page
+
+	Pictures string // have pictures on the page; several are separated by spaces
+	Framed   bool   // the page may stand in a frame of another page of ours, and have one in it
 }
 
 // Origin is the origin of an address in the form that policies name it by, ""

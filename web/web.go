@@ -168,7 +168,7 @@ func (s *Set) Page(w http.ResponseWriter, status int, lang, name string, data an
 	return s.PageAllowing(w, status, lang, name, data, Allowance{})
 }
 
-// PageAllowing is Page for a page that sends its visitor on to somebody else.
+// PageAllowing is Page for a page that needs something of others.
 func (s *Set) PageAllowing(w http.ResponseWriter, status int, lang, name string, data any, also Allowance) error {
 	page, err := s.Fragment(lang, name, data)
 	if err != nil {
@@ -178,6 +178,9 @@ func (s *Set) PageAllowing(w http.ResponseWriter, status int, lang, name string,
 	s.Protect(h)
 	if also != (Allowance{}) {
 		h.Set("Content-Security-Policy", policy(s.styleHash, also))
+		if also.Framed {
+			h.Del("X-Frame-Options") // it knows no "self"
+		}
 	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
