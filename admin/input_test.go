@@ -26,6 +26,7 @@ var bad = map[string][]string{
 		`null`, `true`, `[]`, `{}`, `-1`, `0.5`, `1e-1`, `1.0000001`, `1e15`, `1e400`, `9223372036854775808`, `1234567890123456789012345678901`,
 		`""`, `"x"`, `"-5"`, `" 5"`, `"1.000"`, `"5.0"`, `"0x10"`, `"1e3"`, `"NaN"`, `"Infinity"`, `"1234567890123456789012345678901"`, `"٣"`,
 	},
+	"stock":   {`null`, `true`, `"1"`, `[]`, `{}`, `1.5`, `-2`, `1e3`, `1000000001`, `9223372036854775808`},
 	"flag":    {`null`, `"true"`, `0`, `1`, `[]`, `{}`},
 	"id":      {`null`, `7`, `""`, `"x"`, `"0199a3c0-7d1e-4c3a-9b1f-3f6f0a9d2c11"`, `"0199a3c07d1e7c3a9b1f3f6f0a9d2c11"`, `"' OR 1=1"`},
 	"url":     {`"shop.example"`, `"//shop.example/x"`, `"ftp://shop.example"`, `"javascript:alert(1)"`, `"https://"`, `"https:///x"`, `"https://u:p@shop.example"`, `"https://shop.example/#x"`, `"https://shop example"`},
@@ -75,6 +76,27 @@ var bodies = []struct {
 		"bin": {"text filled", 6, true}, "number": {"text filled", 19, true}, "holder": {"text filled", 100, true}, "recognise": {"choice", 255, true},
 		"prefix": {"text", 19, false}, "enabled": {"flag", 0, false},
 	}},
+	{"PATCH /merchants/$MERCHANT/app", `{"offer_cod": true}`, map[string]field{
+		"seller_id": {"text", 255, false}, "order_limit": {"amount", 0, false}, "test_result": {"choice", 255, false}, "offer_cod": {"flag", 0, false},
+	}},
+	{"POST /sellers", `{"name": "x"}`, map[string]field{"name": {"text words", 255, true}}},
+	{"PATCH /sellers/$MERCHANT", `{"active": true}`, map[string]field{"name": {"text words", 255, false}, "active": {"flag", 0, false}}},
+	{"POST /products", `{"sku": "A", "seller_id": "$MERCHANT", "name": "x", "price": 1}`, map[string]field{
+		"sku": {"text filled", 64, true}, "seller_id": {"id", 255, true}, "name": {"text words", 255, true}, "price": {"amount", 0, true},
+		"image_url": {"text url", 2000, false}, "on_sale": {"flag", 0, false}, "stock": {"stock", 0, false},
+	}},
+	{"PATCH /products/A", `{"price": 1}`, map[string]field{
+		"name": {"text words", 255, false}, "price": {"amount", 0, false}, "image_url": {"text url", 2000, false}, "on_sale": {"flag", 0, false}, "stock": {"stock", 0, false},
+	}},
+	{"POST /customers", `{"name": "x"}`, map[string]field{
+		"customer_id": {"text filled", 18, false}, "name": {"text words", 255, true}, "phone": {"text", 255, false}, "email": {"text", 255, false},
+		"avatar_url": {"text url", 2000, false},
+	}},
+	{"POST /customers/7/tokens", `{}`, nil},
+	{"POST /orders/1/money-received", `{}`, map[string]field{"amount": {"amount", 0, false}, "reference": {"text", 255, false}}},
+	{"POST /orders/1/hand-over", `{}`, nil},
+	{"POST /orders/1/complete", `{"comment": "x"}`, map[string]field{"comment": {"text words", 500, true}}},
+	{"POST /orders/1/cancel", `{"comment": "x"}`, map[string]field{"comment": {"text words", 500, true}}},
 	{"PATCH /receiving-accounts/$ACCOUNT", `{"enabled": false}`, map[string]field{"enabled": {"flag", 0, true}}},
 	{"POST /merchants/$MERCHANT/terminals", `{"name": "Quầy 2"}`, map[string]field{
 		"name": {"text words", 100, true}, "public_id": {"text filled", 20, false}, "city": {"text filled", 15, false}, "methods": {"methods", 0, false},

@@ -19,7 +19,7 @@ type route struct {
 func (a *API) routes() []route {
 	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 	const ok, made = http.StatusOK, http.StatusCreated
-	return []route{
+	return append(a.appRoutes(), []route{
 		{method: get, path: "/openapi.yaml", status: ok, run: document, public: true},
 
 		{method: post, path: "/merchants", status: made, run: a.addMerchant},
@@ -113,7 +113,7 @@ func (a *API) routes() []route {
 		{method: get, path: "/tokens", status: ok, run: a.tokens},
 		{method: del, path: "/tokens/{token_id}", status: http.StatusNoContent, run: a.revokeToken},
 		{method: get, path: "/audit", status: ok, run: a.audit},
-	}
+	}...)
 }
 
 // document answers the API's own description.

@@ -62,8 +62,7 @@ var banned = []struct {
 	{"database/sql", []string{"store", "auditor", "internal/pgtest", "test"}, "there is one database package; the auditor scans rows of its own"},
 	{"github.com/jackc/pgx/v5", []string{"store", "internal/pgtest", "test"}, "there is one database package"},
 	{"modernc.org/sqlite", []string{"store", "test"}, "there is one database package"},
-	{"net/http", []string{"dialect/paykit", "dialect/appotapay", "dialect/ttdk", "dialect/dialecttest", "rail", "checkout", "admin", "web", "notify", "internal", "cmd", "test"}, "money is decided where no HTTP is known"},
-	{"net/http", []string{"dialect/paykit", "dialect/ttdk", "dialect/tiki", "dialect/dialecttest", "rail", "checkout", "admin", "web", "notify", "internal", "cmd", "test"}, "money is decided where no HTTP is known"},
+	{"net/http", []string{"dialect/paykit", "dialect/appotapay", "dialect/ttdk", "dialect/tiki", "dialect/dialecttest", "rail", "checkout", "admin", "web", "notify", "internal", "cmd", "test"}, "money is decided where no HTTP is known"},
 }
 
 type pkg struct {
