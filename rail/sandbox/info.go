@@ -10,6 +10,7 @@ type Info struct {
 	AdminToken string    `json:"admin_token"`
 	Paykit     Paykit    `json:"paykit"`
 	AppotaPay  AppotaPay `json:"appotapay"`
+	Tiki       Tiki      `json:"tiki"`
 	TTDK       TTDK      `json:"ttdk"`
 	// Acquirer is the configuration of connectors of kind "sandbox". The demo
 	// merchants have one; others can be given one by the admin API.

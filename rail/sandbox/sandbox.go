@@ -53,6 +53,8 @@ type Config struct {
 type Handler struct {
 	Config
 	set      *web.Set
+	tiniSet  *web.Set // of the Tini App simulator
+	projects projects
 	inner    http.Handler
 	inboxes  inboxes
 	devices  devices
@@ -76,7 +78,11 @@ func New(c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{Config: c, set: set}
+	tini, err := web.Parse(pages, "base.css", "sandbox.css", "tini.css")
+	if err != nil {
+		return nil, err
+	}
+	h := &Handler{Config: c, set: set, tiniSet: tini.Framed()}
 	mux := http.NewServeMux()
 	mux.Handle("/{$}", methods{"GET": h.start})
 	mux.Handle("/sandbox/bank-transfers", methods{"POST": h.bankTransfer})
@@ -85,6 +91,7 @@ func New(c Config) (*Handler, error) {
 	mux.Handle("/sandbox/cards", methods{"GET": h.listCards})
 	mux.Handle("/sandbox/cards/pay", methods{"POST": h.payByCard})
 	mux.Handle(returnPath, methods{"GET": h.returned})
+	h.routeTini(mux)
 	mux.Handle("/sandbox/demo/payments", methods{"POST": h.demoCreate})
 	mux.Handle("/sandbox/demo/transfers", methods{"POST": h.demoPay})
 	mux.Handle("/sandbox/demo/cards", methods{"POST": h.demoPayByCard})

@@ -47,7 +47,7 @@ func Seed(ctx context.Context, c *core.Core, baseURL string) (Info, error) {
 	if err := s.load(); err != nil {
 		return Info{}, err
 	}
-	steps := []func() error{s.merchant, s.platform, s.appotaPay, s.partner, s.feed, s.acquirer, s.token}
+	steps := []func() error{s.merchant, s.platform, s.appotaPay, s.partner, s.tiki, s.feed, s.acquirer, s.token}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return Info{}, err
@@ -240,7 +240,7 @@ func (s *seed) acquirer() error {
 	if err != nil {
 		return err
 	}
-	for _, merchantID := range []string{s.info.Paykit.MerchantID, s.info.Paykit.Platform.MerchantID, s.info.TTDK.MerchantID} {
+	for _, merchantID := range []string{s.info.Paykit.MerchantID, s.info.Paykit.Platform.MerchantID, s.info.TTDK.MerchantID, s.info.Tiki.MerchantID} {
 		if err := s.connector(merchantID, config, old); err != nil {
 			return err
 		}

@@ -46,6 +46,9 @@ func TestInfoKeys(t *testing.T) {
 		appotapay.partner_code appotapay.secret_key appotapay.terminal_id appotapay.terminal_url base_url paykit.api_key paykit.base_url paykit.ipn_secret_key paykit.merchant_id paykit.mid
 		paykit.platform.ipn_secret_key paykit.platform.merchant_api_key paykit.platform.merchant_id paykit.platform.merchant_secret_key
 		paykit.platform.mid paykit.platform.platform_api_key paykit.platform.platform_id paykit.platform.platform_secret_key paykit.secret_key
+		tiki.app_identifier tiki.base_url tiki.client_key tiki.client_secret tiki.customer_id tiki.graphql_url tiki.merchant_id
+		tiki.sandbox.base_url tiki.sandbox.client_key tiki.sandbox.client_secret tiki.sandbox.merchant_id tiki.seller_id
+
 		ttdk.api_key ttdk.base_url ttdk.client_id ttdk.customer_schedule_id ttdk.merchant_id ttdk.payment_method_id ttdk.secret_key ttdk.station_services`)
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
@@ -65,6 +68,24 @@ func works(t *testing.T, c *core.Core, info sandbox.Info) {
 		if err != nil || m.ID != pair.owner {
 			t.Errorf("the key pair of %s is %s's: %v", pair.owner, m.ID, err)
 		}
+	}
+	for _, app := range []struct{ dialect, owner, key, secret string }{
+		{"tiki", info.Tiki.MerchantID, info.Tiki.ClientKey, info.Tiki.ClientSecret},
+		{"tiki-sandbox", info.Tiki.Sandbox.MerchantID, info.Tiki.Sandbox.ClientKey, info.Tiki.Sandbox.ClientSecret},
+	} {
+		m, secret, err := c.SigningKey(t.Context(), app.dialect, app.key)
+		if err != nil || m.ID != app.owner || secret != app.secret {
+			t.Errorf("the %s pair of %s is %s's: %v", app.dialect, app.owner, m.ID, err)
+		}
+		if f, err := c.ProfileByPublicID(t.Context(), app.dialect, info.Tiki.AppIdentifier); err != nil || f.MerchantID != app.owner {
+			t.Errorf("the app is %s's in %s: %v", f.MerchantID, app.dialect, err)
+		}
+		if a, err := c.App(t.Context(), app.owner); err != nil || a.SellerID != info.Tiki.SellerID {
+			t.Errorf("the app sells for %q in %s: %v", a.SellerID, app.dialect, err)
+		}
+	}
+	if o, err := c.AnyAppOrder(t.Context(), "67328847745515542"); err != nil || o.Order.MerchantID != info.Tiki.MerchantID || o.Order.CustomerID != info.Tiki.CustomerID {
+		t.Errorf("the sample's order: %+v %v", o.Order, err)
 	}
 	for owner, want := range map[string]string{p.MerchantID: p.IPNSecretKey, p.Platform.PlatformID: p.Platform.IPNSecretKey} {
 		if got, err := c.NotifySecret(t.Context(), owner, "paykit"); err != nil || got != want || got == "" {
@@ -115,7 +136,7 @@ func TestSeedTwiceIsSeedOnce(t *testing.T) {
 			t.Errorf("%+v, then %+v", first, second)
 		}
 		merchants, err := c.Merchants(t.Context(), "", 0)
-		if err != nil || len(merchants) != 5 {
+		if err != nil || len(merchants) != 7 {
 			t.Errorf("%d merchants, %v", len(merchants), err)
 		}
 		for owner, want := range map[string]payment.Recognition{

@@ -22,6 +22,7 @@ import (
 	"github.com/thungan/thungan/dialect"
 	"github.com/thungan/thungan/dialect/appotapay"
 	"github.com/thungan/thungan/dialect/paykit"
+	"github.com/thungan/thungan/dialect/tiki"
 	"github.com/thungan/thungan/dialect/ttdk"
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/guard"
@@ -77,7 +78,7 @@ func newCore(t testing.TB, s *store.Store, c clock.Clock, publicURL string) (*co
 	}
 	ids := id.NewSource(rand.Reader, c)
 	return core.New(core.Config{
-		Store: s, Clock: c, IDs: ids, Vault: ring, Dialects: []dialect.Dialect{paykit.Dialect{}, appotapay.Dialect{}, ttdk.Dialect{}}, PublicURL: publicURL, Log: silent(),
+		Store: s, Clock: c, IDs: ids, Vault: ring, Dialects: []dialect.Dialect{paykit.Dialect{}, appotapay.Dialect{}, ttdk.Dialect{}, tiki.Dialect{}, tiki.Dialect{Sandbox: true}}, PublicURL: publicURL, Log: silent(),
 	}), ids
 }
 
@@ -115,6 +116,9 @@ func newWorld(t testing.TB, s *store.Store) *world {
 	w.mux.Handle("/v2/", paykit.New(paykit.Config{Core: w.core, Clock: w.clock, Log: silent()}))
 	w.mux.Handle(appotapay.Prefix, appotapay.New(appotapay.Config{Core: w.core, Clock: w.clock, Log: silent()}))
 	w.mux.Handle(pos.Prefix, pos.New(pos.Config{Core: w.core, Clock: w.clock, Log: silent()}))
+	for _, path := range tiki.Paths {
+		w.mux.Handle(path, tiki.New(tiki.Config{Core: w.core, Clock: w.clock, RealTime: clock.System(), Log: silent()}))
+	}
 	w.mux.Handle("/admin/v1/", admin.New(admin.Config{Core: w.core, Clock: w.clock, Log: silent()}))
 	w.mux.Handle(bankfeed.Prefix, intake)
 	w.mux.Handle("/assets/", web.Assets())

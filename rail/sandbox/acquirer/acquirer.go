@@ -56,7 +56,7 @@ func New(c Config) (*Acquirer, error) {
 		return nil, err
 	}
 	a := &Acquirer{
-		base: c.BaseURL + "/sandbox/acquirer", merchants: c.Merchants, clock: c.Clock, client: c.Client, log: c.Log, set: set, book: orders,
+		base: c.BaseURL + "/sandbox/acquirer", merchants: c.Merchants, clock: c.Clock, client: c.Client, log: c.Log, set: set.Framed(), book: orders,
 		wake: make(chan struct{}, 1), refundPlan: planRefund,
 	}
 	mux := http.NewServeMux()
