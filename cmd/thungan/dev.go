@@ -84,7 +84,8 @@ func (c devCommand) serve(ctx context.Context, ln net.Listener) error {
 	base := "http://" + reachable(ln.Addr())
 	g, err := newGateway(options{
 		store: s, keys: keys, clock: now, log: c.logger(), publicURL: base, pull: time.Minute, loopback: true, openMetrics: true, dataFolder: c.Data,
-		connectors: []card.Connector{acquirer.Connector{}},
+		connectors:  []card.Connector{acquirer.Connector{}},
+		tikiOptions: tikiOptions{realTime: clock.System()},
 	})
 	if err != nil {
 		return errors.Join(err, s.Close())
@@ -183,6 +184,8 @@ func banner(info sandbox.Info, folder string) string {
 		"  TTDK      " + info.TTDK.BaseURL + "/PartnerAPI   apiKey " + info.TTDK.APIKey + "   clientId " + info.TTDK.ClientID,
 		"  AppotaPay " + info.AppotaPay.BaseURL + "   partner " + info.AppotaPay.PartnerCode + "   terminal " + info.AppotaPay.TerminalID,
 		"            open " + info.AppotaPay.TerminalURL + " and tap a card",
+		"  Tiki      " + info.Tiki.BaseURL + "   client key " + info.Tiki.ClientKey + "   client secret " + info.Tiki.ClientSecret,
+		"            " + info.BaseURL + "/sandbox/tini/ runs a mini app on a phone",
 		"  Admin     " + info.BaseURL + "/admin/v1   Authorization: Bearer " + info.AdminToken,
 		"  Keys      " + filepath.Join(folder, "sandbox.json"),
 		"",

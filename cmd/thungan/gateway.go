@@ -21,6 +21,7 @@ import (
 	"github.com/thungan/thungan/dialect"
 	"github.com/thungan/thungan/dialect/appotapay"
 	"github.com/thungan/thungan/dialect/paykit"
+	"github.com/thungan/thungan/dialect/tiki"
 	"github.com/thungan/thungan/dialect/ttdk"
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/guard"
@@ -64,6 +65,8 @@ type options struct {
 	connectors  []card.Connector // besides those of real acquirers
 	firstLook   time.Duration    // at an attempt of which an acquirer has not told; 0 is the default
 	maxAttempts int              // of a payer at acquirers; 0 is the default
+
+	tikiOptions
 }
 
 // gateway is the whole program but for its listener: handlers and workers over
@@ -102,7 +105,9 @@ func newGateway(o options) (*gateway, error) {
 		Core: g.core, Clock: o.clock, Log: o.log, Connectors: append(acquirers(), o.connectors...), PublicURL: o.publicURL, TrustedProxies: o.proxies, FirstLook: o.firstLook,
 		HTTP: acquiring.NewDoer(guard.Options{AllowLoopback: o.loopback, UserAgent: "Thungan/" + version}),
 	})
-	g.client = guard.New(guard.Options{AllowLoopback: o.loopback, AllowNets: o.ipnNetworks, AllowPorts: o.ipnPorts, UserAgent: "Thungan/" + version})
+	g.client = guard.New(guard.Options{
+		AllowLoopback: o.loopback, AllowNets: o.ipnNetworks, AllowPorts: o.ipnPorts, UserAgent: "Thungan/" + version, Timeout: ipnTimeout,
+	})
 	g.intake = bankfeed.New(bankfeed.Config{
 		Core: g.core, Clock: o.clock, Log: o.log, Meter: g.meter, TrustedProxies: o.proxies, Interval: o.pull,
 		Get: bankfeed.NewGet(guard.Options{AllowLoopback: o.loopback, UserAgent: "Thungan/" + version}),
@@ -132,7 +137,7 @@ func acquirers() []card.Connector {
 
 // dialects are the protocols that this program speaks.
 func dialects() []dialect.Dialect {
-	return []dialect.Dialect{paykit.Dialect{}, appotapay.Dialect{}, ttdk.Dialect{}}
+	return []dialect.Dialect{paykit.Dialect{}, appotapay.Dialect{}, ttdk.Dialect{}, tiki.Dialect{}, tiki.Dialect{Sandbox: true}}
 }
 
 // node names this run of this process; the outbox's leases carry it.
@@ -169,6 +174,10 @@ func (g *gateway) route(ids *id.Source) error {
 	g.mux.Handle(appotapay.Prefix, appotapay.New(appotapay.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies}))
 	g.pos = pos.New(pos.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies})
 	g.mux.Handle(pos.Prefix, g.pos)
+	apps := tiki.New(tiki.Config{Core: g.core, Clock: g.clock, Log: g.log, RealTime: g.realTime, MaxAge: g.signatureAge, TrustedProxies: g.proxies})
+	for _, path := range tiki.Paths {
+		g.mux.Handle(path, apps)
+	}
 	g.mux.Handle("/merchant/", pages)
 	g.mux.Handle("/assets/", web.Assets())
 	g.mux.Handle(bankfeed.Prefix, g.intake)

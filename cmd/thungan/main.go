@@ -33,6 +33,9 @@ type commands struct {
 	BackupKey backupKeyCommand `cmd:"" help:"Make a key pair that backups are encrypted for."`
 	Copy      copyCommand      `cmd:"" help:"Move a gateway from SQLite to PostgreSQL, or back."`
 	Merchant  merchantCommand  `cmd:"" help:"Add and change merchants and platforms."`
+
+	appCommands `embed:""`
+
 	Feed      feedCommand      `cmd:"" help:"Say who tells the gateway of bank credits."`
 	Connector connectorCommand `cmd:"" help:"Connect merchants to acquirers, for cards and wallets."`
 	Terminal  terminalCommand  `cmd:"" help:"Register card terminals and look after them."`

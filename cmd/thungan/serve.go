@@ -115,6 +115,7 @@ type serveCommand struct {
 	TTDKMirror        bool          `help:"Add paymentQR and orderId to the answer of createPayment, where older TTDK clients look for them." name:"ttdk-mirror"`
 	TTDKPerMinute     int64         `help:"Calls that one TTDK API key may make in a minute, counted over all nodes; -1 is no limit. A partner may have a limit of its own." name:"ttdk-per-minute" default:"6000"`
 	TTDKBurst         int64         `help:"Calls that it may make at once; 0 is a minute's." name:"ttdk-burst" default:"0"`
+	TiniSignatureAge  time.Duration `help:"How old a signature of a Tini App's back end may be." default:"5m" placeholder:"TIME"`
 	PaykitErrorStatus string        `help:"HTTP statuses of Paykit errors: default (200 for invalid requests), http (400 for them) or ok (200 for all)." enum:"default,http,ok" default:"default"`
 }
 
@@ -201,6 +202,7 @@ func (c serveCommand) options() (o options, err error) {
 	}
 	o = options{
 		clock: clock.System(), log: c.logger(), publicURL: strings.TrimRight(c.PublicURL, "/"), pull: c.BankPullInterval,
+		tikiOptions: tikiOptions{signatureAge: c.TiniSignatureAge},
 		errorStatus: paykit.ErrorStatus(strings.TrimPrefix(c.PaykitErrorStatus, "default")), ipnPorts: c.AllowIPNPorts, takeover: c.TakeoverAfter, maxAttempts: c.MaxAttempts,
 	}
 	o.ttdk = ttdkOptions{legacyAuth: c.TTDKLegacyAuth, mirror: c.TTDKMirror, perMinute: c.TTDKPerMinute, burst: c.TTDKBurst}

@@ -132,13 +132,15 @@ func readSandbox(ts *testscript.TestScript, file string) sandbox {
 
 // contract is what other programs read from sandbox.json.
 var contract = map[string][]string{
-	"":          {"acquirer", "admin_token", "appotapay", "base_url", "paykit", "ttdk"},
+	"":          {"acquirer", "admin_token", "appotapay", "base_url", "paykit", "tiki", "ttdk"},
 	"acquirer":  {"base_url", "merchant", "secret"},
 	"appotapay": {"api_key", "base_url", "device_key", "merchant_id", "partner_code", "secret_key", "terminal_id", "terminal_url"},
 	"paykit":    {"api_key", "base_url", "ipn_secret_key", "merchant_id", "mid", "platform", "secret_key"},
 	"ttdk":      {"api_key", "base_url", "client_id", "customer_schedule_id", "merchant_id", "payment_method_id", "secret_key", "station_services"},
 	"paykit.platform": {"ipn_secret_key", "merchant_api_key", "merchant_id", "merchant_secret_key", "mid", "platform_api_key",
 		"platform_id", "platform_secret_key"},
+	"tiki":         {"app_identifier", "base_url", "client_key", "client_secret", "customer_id", "graphql_url", "merchant_id", "sandbox", "seller_id"},
+	"tiki.sandbox": {"base_url", "client_key", "client_secret", "merchant_id"},
 }
 
 // sandboxKeys checks the keys of a sandbox.json, and that each has a value: sandboxkeys FILE
