@@ -50,7 +50,12 @@ type sandbox struct {
 	log        string // the file that it writes to
 	BaseURL    string `json:"base_url"`
 	AdminToken string `json:"admin_token"`
-	Paykit     struct {
+	Tiki       struct {
+		BaseURL      string `json:"base_url"`
+		ClientKey    string `json:"client_key"`
+		ClientSecret string `json:"client_secret"`
+	} `json:"tiki"`
+	Paykit struct {
 		BaseURL   string `json:"base_url"`
 		MID       string `json:"mid"`
 		APIKey    string `json:"api_key"`
