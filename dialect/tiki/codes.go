@@ -64,6 +64,9 @@ var refusals = map[payment.Code]refusal{
 	payment.CodePaymentNotFound:    {status: http.StatusNotFound, message: "not found"},
 	payment.CodeRefundNotFound:     {status: http.StatusNotFound, message: "not found"},
 	payment.CodeInsufficient:       {status: http.StatusBadRequest},
+	payment.CodeTerminalUnusable:   {status: http.StatusInternalServerError, message: msgInternal}, // no call names a terminal
+	payment.CodeTerminalBusy:       {status: http.StatusInternalServerError, message: msgInternal},
+	payment.CodeSettleFirst:        {status: http.StatusInternalServerError, message: msgInternal},
 	payment.CodeNotFound:           {status: http.StatusNotFound, message: "not found"}, // T12
 	payment.CodeInvalidState:       {status: http.StatusBadRequest},                     // T13
 	payment.CodeInvalidRequest:     {status: http.StatusBadRequest, message: msgInvalid},
