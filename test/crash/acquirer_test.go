@@ -380,7 +380,7 @@ func (b *buyers) buy(i int, m manner, random *rand.Rand) {
 	if handoff.URL != "" {
 		b.payer(strings.TrimPrefix(handoff.URL, b.a.server.URL+"/pay/"), m, random)
 	}
-	if m == plain && random.IntN(2) == 0 || m == manyNotices {
+	if handoff.URL != "" && (m == plain && random.IntN(2) == 0 || m == manyNotices) {
 		one.refund = b.refund(p.ID, random)
 	}
 	b.mu.Lock()
@@ -508,8 +508,9 @@ func (b *buyers) verdict(r *trial, s *site) {
 			r.add("on a person's list", 1)
 		}
 		wantReview := one.manner == chargedTwice || one.manner == reversed || one.manner == never || one.manner == otherAmount
-		if one.manner == refusing && review {
-			// Questions come so early here that one may overtake the refusal; that nobody has heard of the order, a person sees.
+		if review && charged == 0 {
+			// Questions come so early here that one may overtake the order itself: then no payer is sent there, and a person is
+			// told that nobody has heard of it.
 			wantReview = true
 		}
 		if review != wantReview || int64(p.Received) != charged && !review {

@@ -42,13 +42,15 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(folder)
-	program = filepath.Join(folder, "thungan")
-	if out, err := exec.Command("go", "build", "-o", program, "github.com/thungan/thungan/cmd/thungan").CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-		return 1
+	flag.Parse()
+	if program = *built; program == "" {
+		program = filepath.Join(folder, "thungan")
+		if err := build(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 	}
 	// Most of these tests wait most of the time: for a server that starts, a lease that ends.
-	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
@@ -65,6 +67,14 @@ func buildAndRun(m *testing.M) int {
 		}
 	}
 	return code
+}
+
+func build() error {
+	out, err := exec.Command("go", "build", "-o", program, "github.com/thungan/thungan/cmd/thungan").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // lasting is one PostgreSQL server, which keeps what it committed, for the tests that do nothing to it.

@@ -182,7 +182,7 @@ func (p *progress) save() error {
 	return os.Rename(*state+".new", *state)
 }
 
-// build makes the test binary.
+// build makes the test binary and the program.
 func build(ctx context.Context) (string, error) {
 	path, err := filepath.Abs("bin/crash.test")
 	if err != nil {
@@ -192,8 +192,15 @@ func build(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("go test -c: %w\n%s", err, out)
 	}
+	out, err = exec.CommandContext(ctx, "go", "build", "-o", programOf(path), "./cmd/thungan").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
 	return path, nil
 }
+
+// programOf is where the program under test is: all batches have the same, whatever becomes of the sources meanwhile.
+func programOf(binary string) string { return strings.TrimSuffix(binary, ".test") + "-thungan" }
 
 // batch runs so many rounds in a process of their own.
 func (p *progress) batch(binary string, f fault, engine string, rounds int, seed uint64) error {
@@ -208,7 +215,7 @@ func (p *progress) batch(binary string, f fault, engine string, rounds int, seed
 	}
 	limit := 10*time.Minute + time.Duration(rounds)*f.each
 	cmd := exec.Command(binary, "-test.run", "^"+f.test+"$/^"+engine+"$", "-test.v", "-test.timeout", limit.String(),
-		"-crash.rounds", strconv.Itoa(rounds), "-crash.seed", strconv.FormatUint(seed, 10), "-crash.tally", tally.Name())
+		"-crash.rounds", strconv.Itoa(rounds), "-crash.seed", strconv.FormatUint(seed, 10), "-crash.tally", tally.Name(), "-crash.program", programOf(binary))
 	cmd.Dir = "test/crash"
 	// Out of reach of the terminal's Ctrl-C: a test that is cut off leaves processes and a mounted disk behind.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
