@@ -82,9 +82,8 @@ const (
 // tap presses a button in one of the documents, once it is there.
 func (m *miniApp) tap(document, selector string) {
 	m.Helper()
-	find := fmt.Sprintf("%s?.querySelector(%q)", document, selector)
-	m.until(find + `?.getBoundingClientRect().width > 0`)
-	ask[bool](m.visitor, `(`+find+`.click(), true)`)
+	// Found and pressed in one go: a live status may put another in its place.
+	m.until(fmt.Sprintf(`((e) => e?.getBoundingClientRect().width > 0 && (e.click(), true))(%s?.querySelector(%q))`, document, selector))
 }
 
 // pays presses the app's button.
@@ -103,8 +102,9 @@ func (m *miniApp) logsIn() {
 func (m *miniApp) atPaymentPage() string {
 	m.Helper()
 	m.tap(payPage, `button[value="bank_transfer"]`)
-	m.until(payPage + `?.querySelector("code.raw")?.textContent`)
-	return ask[string](m.visitor, payPage+`.querySelector("code.raw").textContent`)
+	// Found and read in one go, as in tap.
+	m.until(`(window.qr = ` + payPage + `?.querySelector("code.raw")?.textContent)`)
+	return ask[string](m.visitor, `window.qr`)
 }
 
 func (m *miniApp) closesPage() {
