@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/internal/id"
 	"github.com/thungan/thungan/money"
 )
@@ -299,8 +300,8 @@ func (o *object) filled(name string, limit int) *string {
 // business there.
 func (o *object) words(name string, limit int) *string {
 	s := o.filled(name, limit)
-	if s != nil && httpx.HasPAN(*s) {
-		o.complain(name, "looks like it has a card number in it; that may not be stored")
+	if s != nil && pan.Stands(*s) {
+		o.complain(name, "has a card number in it, or what looks like one; card numbers are not taken here")
 		return nil
 	}
 	return s

@@ -12,6 +12,7 @@ import (
 
 	"github.com/thungan/thungan/internal/auth"
 	"github.com/thungan/thungan/internal/id"
+	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/rail/vietqr"
@@ -69,7 +70,7 @@ func checkMerchant(m payment.Merchant) error {
 }
 
 func invalid(field, what string) error {
-	return payment.Fail(payment.CodeInvalidRequest, field+" "+what)
+	return &payment.Error{Code: payment.CodeInvalidRequest, Text: field + " " + what, Field: field}
 }
 
 // checkText wants valid UTF-8 without control characters, of a length.
@@ -81,6 +82,15 @@ func checkText(field, s string, least, most int) error {
 		return invalid(field, "is missing")
 	case n > most:
 		return invalid(field, fmt.Sprintf("has more than %d characters", most))
+	}
+	return noCard(field, s)
+}
+
+// noCard refuses a text in which a card number stands (PCI DSS 3: what is not
+// needed is not kept). What may still be said is at pan.Stands.
+func noCard(field, s string) error {
+	if pan.Stands(s) {
+		return invalid(field, "has a card number in it, or what looks like one; card numbers are not taken here")
 	}
 	return nil
 }

@@ -110,7 +110,7 @@ func (c *Core) build(ctx context.Context, o Opening) (payment.Payment, payment.R
 	return p, account, nil
 }
 
-// checkOpening refuses texts that the databases cannot keep. What a reference
+// checkOpening refuses texts that the databases cannot keep or may not. What a reference
 // or an address may look like is the dialect's to say.
 func checkOpening(o Opening) error {
 	if o.Reference == "" || utf8.RuneCountInString(o.Reference) > maxName {
@@ -122,6 +122,9 @@ func checkOpening(o Opening) error {
 	} {
 		if !storable(text.text) {
 			return invalid(text.field, "has characters that are no text")
+		}
+		if err := noCard(text.field, text.text); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ func checkNote(field, s string) error {
 	case utf8.RuneCountInString(s) > maxReason:
 		return invalid(field, fmt.Sprintf("has more than %d characters", maxReason))
 	}
-	return nil
+	return noCard(field, s)
 }
 
 // Apply lets a person apply all unapplied money of a credit to a payment that

@@ -47,6 +47,7 @@ var States = []State{Open, Processing, Approved, Denied, Canceled, Expired, Void
 type Error struct {
 	Code  Code
 	Text  string
+	Field string // what of a request is at fault, in core's words ("description"), "" when it is no single field
 	Cause error
 }
 

@@ -1,9 +1,11 @@
 package paykit
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/thungan/thungan/payment"
 )
@@ -98,6 +100,32 @@ var refusals = map[payment.Code]refusal{
 	payment.CodeTerminalUnusable:   {cause: causeServerFailed}, // no call names a terminal
 	payment.CodeTerminalBusy:       {cause: causeServerFailed},
 	payment.CodeSettleFirst:        {cause: causeServerFailed},
+}
+
+// wireFields are the places of core's fields in a request, by operation.
+var wireFields = map[string]map[string][]string{
+	opCheckout: {
+		"reference": {"payment", "id"}, "description": {"payment", "description"}, "language": {"payment", "display_language"},
+		"success_url": {"payment", "success_url"}, "cancel_url": {"payment", "cancel_url"}, "notify_url": {"payment", "ipn_url"},
+	},
+	opRefund: {"refund reference": {"refund_id"}},
+}
+
+// fieldOf tells of a field that core refused, in its place.
+func fieldOf(op string, err error) fieldErrors {
+	e, ok := errors.AsType[*payment.Error](err)
+	if !ok || e.Field == "" {
+		return fieldErrors{nonFieldErrors: []string{safeText(err)}}
+	}
+	path, known := wireFields[op][e.Field]
+	if !known {
+		return fieldErrors{nonFieldErrors: []string{safeText(err)}}
+	}
+	var what any = []string{"This field " + strings.TrimPrefix(e.Text, e.Field+" ") + "."}
+	for _, name := range slices.Backward(path[1:]) {
+		what = fieldErrors{name: what}
+	}
+	return fieldErrors{path[0]: what}
 }
 
 // accountCodes are the refusals that checkout and refund share.

@@ -293,7 +293,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, op string, err er
 	answer.Error = &errorObject{Cause: refused.cause}
 	switch refused.cause {
 	case causeInvalidRequest:
-		answer.Error.Field = fieldErrors{nonFieldErrors: []string{safeText(err)}}
+		answer.Error.Field = fieldOf(op, err)
 	case causeRequestRejected:
 		answer.Error.Explanation = safeText(err)
 	case causeServerBusy:

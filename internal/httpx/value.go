@@ -246,3 +246,5 @@ func (p *parser) digits() bool {
 	}
 	return p.at > start
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
