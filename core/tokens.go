@@ -50,15 +50,18 @@ func (c *Core) Setting(ctx context.Context, name string) (string, error) {
 	if err != nil || sealed == "" {
 		return "", err
 	}
-	plain, err := c.vault.Open(sealed, "setting/"+name)
+	plain, err := c.vault.Open(sealed, settingContext(name))
 	return string(plain), err
 }
 
 // PutSetting writes a value of the gateway itself, sealed.
 func (c *Core) PutSetting(ctx context.Context, name, value string) error {
-	sealed, err := c.vault.Seal([]byte(value), "setting/"+name)
+	sealed, err := c.vault.Seal([]byte(value), settingContext(name))
 	if err != nil {
 		return err
 	}
 	return c.update(ctx, "put_setting", func(w *work) error { return w.Tx.PutSetting(ctx, name, sealed) })
 }
+
+// settingContext is what the value of a setting is sealed for.
+func settingContext(name string) string { return "setting/" + name }

@@ -42,6 +42,7 @@ type Env struct {
 	Clock clock.Clock // a *clock.Manual that shows Start, unless WithClock says otherwise
 	IDs   *id.Source
 	Vault *vault.Keyring
+	Keys  string // the file that Vault was loaded from
 
 	Memo     Party // a merchant whose transfers are recognised by memo code, under the prefix SEVQR
 	Virtual  Party // one whose transfers are recognised by virtual account, under the prefix PKVA
@@ -107,7 +108,7 @@ func New(t testing.TB, s *store.Store, opts ...Option) *Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Env{T: t, Store: s, Clock: set.clock, IDs: id.NewSource(rand.Reader, set.clock), Vault: ring}
+	e := &Env{T: t, Store: s, Clock: set.clock, IDs: id.NewSource(rand.Reader, set.clock), Vault: ring, Keys: keys}
 	e.Core = core.New(core.Config{
 		Store: s, Clock: e.Clock, IDs: e.IDs, Vault: ring, Dialects: set.dialects, PublicURL: set.url, Log: set.log, Observe: set.observe,
 		RefundWait: 20 * time.Millisecond, // no worker makes refunds here
