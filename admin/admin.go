@@ -172,6 +172,7 @@ func (a *API) authenticate(w http.ResponseWriter, r *http.Request) (core.Actor, 
 	addr := httpx.ClientAddr(r, a.proxies)
 	key := auth.AddrKey(addr)
 	if ok, wait := a.throttle.Check(key); !ok {
+		httpx.Note(r.Context(), "client", key)
 		w.Header().Set("Retry-After", seconds(wait))
 		return core.Actor{}, &failure{
 			status: http.StatusTooManyRequests, code: "too_many_requests",
@@ -181,6 +182,7 @@ func (a *API) authenticate(w http.ResponseWriter, r *http.Request) (core.Actor, 
 	name, err := a.core.CheckAdminToken(r.Context(), bearer(r))
 	if payment.CodeOf(err) == payment.CodeUnauthorized {
 		a.throttle.Fail(key)
+		httpx.Note(r.Context(), "client", key)
 		w.Header().Set("WWW-Authenticate", `Bearer realm="thungan admin"`)
 		return core.Actor{}, payment.Fail(payment.CodeUnauthorized, "a valid token is needed: Authorization: Bearer <admin token>")
 	}

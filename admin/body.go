@@ -17,8 +17,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/thungan/thungan/internal/httpx"
-	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/internal/id"
+	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/money"
 )
 

@@ -23,6 +23,7 @@ import (
 	"github.com/thungan/thungan/dialect/paykit"
 	"github.com/thungan/thungan/dialect/tiki"
 	"github.com/thungan/thungan/dialect/ttdk"
+	"github.com/thungan/thungan/internal/auth"
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/guard"
 	"github.com/thungan/thungan/internal/httpx"
@@ -80,6 +81,7 @@ type gateway struct {
 	runner  *outbox.Runner
 	client  *guard.Client
 	pos     http.Handler
+	guesses *auth.Throttle // of tokens for /metrics
 	mux     *http.ServeMux
 	handler http.Handler
 }
@@ -93,7 +95,7 @@ func newGateway(o options) (*gateway, error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	g := &gateway{options: o, meter: meter.New(meter.Build{Version: version})}
+	g := &gateway{options: o, meter: meter.New(meter.Build{Version: version}), guesses: auth.NewThrottle(o.clock, 30, 20, 10_000)}
 	o.store.Observe(g.meter.Commit)
 	ids := id.NewSource(rand.Reader, o.clock)
 	g.core = core.New(core.Config{

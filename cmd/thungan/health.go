@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/thungan/thungan/internal/auth"
 	"github.com/thungan/thungan/internal/httpx"
 )
 
@@ -62,11 +65,20 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the caller has gone
 }
 
-// metrics are for the operator: this machine and holders of an admin token.
+// metrics are for holders of an admin token. Where a request comes from says
+// nothing: a proxy on this machine passes on everybody's.
 func (g *gateway) metrics(w http.ResponseWriter, r *http.Request) {
-	if !g.openMetrics && !httpx.ClientAddr(r, g.proxies).IsLoopback() {
+	if !g.openMetrics {
+		key := auth.AddrKey(httpx.ClientAddr(r, g.proxies))
+		if ok, wait := g.guesses.Check(key); !ok {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+			http.Error(w, "too many wrong tokens from this address", http.StatusTooManyRequests)
+			return
+		}
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if _, err := g.core.CheckAdminToken(r.Context(), token); err != nil {
+			g.guesses.Fail(key)
+			httpx.Note(r.Context(), "client", key)
 			w.Header().Set("WWW-Authenticate", `Bearer realm="thungan"`)
 			http.Error(w, "an admin token is needed", http.StatusUnauthorized)
 			return

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -163,10 +164,7 @@ func (c serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, ln.Close(), o.store.Close())
 	}
-	if strings.HasPrefix(o.publicURL, "https:") {
-		g.handler = httpx.HSTS(g.handler)
-	}
-	srv := httpx.NewServer(g.handler, o.log)
+	srv := httpx.NewServer(o.harden(g.handler), o.log)
 	serve := func(ctx context.Context, ln net.Listener) error { return httpx.Serve(ctx, srv, ln, drainFor) }
 	return g.run(ctx, ln, serve, func() error {
 		if err := serveProfiles(ctx, c.ProfileListen, o.log); err != nil {
@@ -175,6 +173,15 @@ func (c serveCommand) Run(ctx context.Context) error {
 		o.log.Info("serving", "listen", ln.Addr().String(), "public_url", c.PublicURL, "database", o.store.Engine(), "version", version)
 		return nil
 	})
+}
+
+// harden adds the headers that every answer in production carries.
+func (o options) harden(h http.Handler) http.Handler {
+	h = httpx.DefaultHeaders(h)
+	if strings.HasPrefix(o.publicURL, "https:") {
+		h = httpx.HSTS(h, o.proxies)
+	}
+	return h
 }
 
 // options checks the flags and says what they mean for the gateway.

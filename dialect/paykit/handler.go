@@ -135,6 +135,7 @@ func operation(path string) string {
 func (h *handler) answer(w http.ResponseWriter, r *http.Request, op string, run call) {
 	from := auth.AddrKey(httpx.ClientAddr(r, h.proxies))
 	if ok, wait := h.failures.Check(from); !ok {
+		httpx.Note(r.Context(), "client", from)
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		h.reject(w, h.statuses.of(causeRequestRejected, http.StatusTooManyRequests), "Too many requests with credentials that are not valid. Try again later.")
 		return
@@ -143,6 +144,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, op string, run 
 	if err != nil {
 		if payment.CodeOf(err) == payment.CodeUnauthorized {
 			h.failures.Fail(from)
+			httpx.Note(r.Context(), "client", from)
 		}
 		h.fail(w, r, op, err)
 		return

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -87,12 +88,33 @@ func SecurityHeaders(h http.Header, csp string) {
 	}
 }
 
-// HSTS tells browsers to come back by TLS only, for one year. It is sent only
-// over TLS (RFC 6797, 7.2); behind a proxy that is the proxy's duty.
-func HSTS(next http.Handler) http.Handler {
+// The headers of answers that are no pages.
+var (
+	nothing = []string{"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}
+	noSniff = []string{"nosniff"}
+	noRefer = []string{"no-referrer"}
+)
+
+// DefaultHeaders are for every answer that does not set its own: what is taken
+// for a page though it is none shows and runs nothing, in nobody's frame.
+func DefaultHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.TLS != nil {
-			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		h := w.Header()
+		h["Content-Security-Policy"], h["X-Content-Type-Options"], h["Referrer-Policy"] = nothing, noSniff, noRefer
+		next.ServeHTTP(w, r)
+	})
+}
+
+// hsts is for a year and for hosts below ours too (ASVS 3.4.1).
+var hsts = []string{"max-age=31536000; includeSubDomains"}
+
+// HSTS tells browsers to come back by TLS only. It is sent only over TLS (RFC
+// 6797, 7.2): our own, or that of a trusted proxy that says so by
+// X-Forwarded-Proto.
+func HSTS(next http.Handler, trusted []netip.Prefix) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS != nil || (r.Header.Get("X-Forwarded-Proto") == "https" && isTrusted(parseHop(r.RemoteAddr), trusted)) {
+			w.Header()["Strict-Transport-Security"] = hsts
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -195,16 +196,31 @@ func TestSecurityHeaders(t *testing.T) {
 }
 
 func TestHSTS(t *testing.T) {
-	h := HSTS(http.NotFoundHandler())
-	for secure, want := range map[bool]string{true: "max-age=31536000", false: ""} {
+	h := HSTS(http.NotFoundHandler(), []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")})
+	const want = "max-age=31536000; includeSubDomains"
+	for name, tc := range map[string]struct {
+		tls         bool
+		peer, proto string
+		want        string
+	}{
+		"TLS":                  {tls: true, peer: "203.0.113.9:1", want: want},
+		"plain":                {peer: "192.0.2.1:1"},
+		"behind a proxy":       {peer: "192.0.2.1:1", proto: "https", want: want},
+		"plain behind a proxy": {peer: "192.0.2.1:1", proto: "http"},
+		"somebody's invention": {peer: "203.0.113.9:1", proto: "https"},
+	} {
 		r := httptest.NewRequest("GET", "/", nil)
-		if secure {
+		r.RemoteAddr = tc.peer
+		if tc.tls {
 			r.TLS = &tls.ConnectionState{}
+		}
+		if tc.proto != "" {
+			r.Header.Set("X-Forwarded-Proto", tc.proto)
 		}
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
-		if got := w.Header().Get("Strict-Transport-Security"); got != want {
-			t.Errorf("TLS %v: %q", secure, got)
+		if got := w.Header().Get("Strict-Transport-Security"); got != tc.want {
+			t.Errorf("%s: %q, want %q", name, got, tc.want)
 		}
 	}
 }
