@@ -76,4 +76,5 @@
 //     gateway keeps no balance that could be short.
 //   - P32: INVALID_REFUND and EXCEEDED_RETRY_LIMIT are never answered, since
 //     nothing here means either.
+//   - P33: A text with a card number in it is refused in its field's place.
 package paykit
