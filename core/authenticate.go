@@ -27,7 +27,25 @@ func (c *Core) Authenticate(ctx context.Context, dialect, key, secret string) (p
 	if err != nil {
 		return payment.Merchant{}, c.failed("authenticate", err)
 	}
+	if err := c.admit(who.key); err != nil {
+		return payment.Merchant{}, err // the caller's doing, so no line in the log
+	}
 	return who.merchant, nil
+}
+
+// maxCallers is of how many keys the calls are counted at a time.
+const maxCallers = 10_000
+
+// admit counts a call with a key that has been found right. Beyond the limit it
+// is CodeBusy: nothing was done, and in a moment it may be tried again.
+func (c *Core) admit(k payment.Key) error {
+	if c.calls == nil {
+		return nil
+	}
+	if ok, _ := c.calls.Allow(k.ID); !ok {
+		return payment.Fail(payment.CodeBusy, "too many calls with this key")
+	}
+	return nil
 }
 
 var errUnauthorized = payment.Fail(payment.CodeUnauthorized, "the credentials are not valid")

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/thungan/thungan/dialect"
+	"github.com/thungan/thungan/internal/auth"
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/id"
 	"github.com/thungan/thungan/internal/vault"
@@ -45,6 +46,9 @@ type Config struct {
 	// RefundWait is how long Refund waits for the acquirer's word before it
 	// answers that the refund is under way; 0 is DefaultRefundWait.
 	RefundWait time.Duration
+	// CallsPerMinute is how many calls a minute one API key may make, as many
+	// at once; 0 is as many as the gateway can take. This node counts alone.
+	CallsPerMinute int
 }
 
 // Core is the verbs over one store. It is safe for concurrent use.
@@ -67,6 +71,7 @@ type Core struct {
 	watchers      watchers
 	directory     directory
 	wake          chan struct{}
+	calls         *auth.Throttle // by key; nil for no limit
 }
 
 // New makes a Core.
@@ -80,6 +85,9 @@ func New(cfg Config) *Core {
 	}
 	for _, d := range cfg.Dialects {
 		c.dialects[d.Name()] = d
+	}
+	if cfg.CallsPerMinute > 0 {
+		c.calls = auth.NewThrottle(cfg.Clock, cfg.CallsPerMinute, cfg.CallsPerMinute, maxCallers)
 	}
 	if c.observe == nil {
 		c.observe = func(string, payment.Code, time.Duration) {}

@@ -34,7 +34,7 @@ type signer struct {
 // An unknown or revoked key is CodeUnauthorized, and comes with a secret that
 // nobody has: a caller who checks the signature in any case, and only then
 // refuses, takes the same time for both. A locked or closed merchant is
-// returned; ask Usable.
+// returned; ask Usable. CodeBusy is a key that is used too often.
 func (c *Core) SigningKey(ctx context.Context, dialect, key string) (payment.Merchant, string, error) {
 	hash := auth.Hash(key)
 	who, err := c.directory.signers.get(&c.directory, dialect+" "+hash, func() (signer, error) { return c.lookUpSigner(ctx, dialect, hash) })
@@ -43,6 +43,9 @@ func (c *Core) SigningKey(ctx context.Context, dialect, key string) (payment.Mer
 	}
 	if err != nil {
 		return payment.Merchant{}, c.nobodysSecret, c.failed("authenticate", err)
+	}
+	if err := c.admit(who.key); err != nil {
+		return payment.Merchant{}, c.nobodysSecret, err
 	}
 	return who.merchant, who.secret, nil
 }

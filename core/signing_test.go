@@ -1,12 +1,14 @@
 package core_test
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/core/coretest"
+	"github.com/thungan/thungan/dialect"
 	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/store"
 	"github.com/thungan/thungan/store/storetest"
@@ -101,4 +103,31 @@ func TestSigningKeyRotates(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A key that is used more often than the limit allows is told to wait; the next
+// key is not, and a minute later all is well again.
+func TestCallsPerMinute(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		e := coretest.New(t, s, coretest.WithDialect(signing{}))
+		limited := core.New(core.Config{Store: s, Clock: e.Clock, IDs: e.IDs, Vault: e.Vault, Dialects: []dialect.Dialect{signing{}}, CallsPerMinute: 3, Log: slog.New(slog.DiscardHandler)})
+		call := func(p coretest.Party, sign bool) error {
+			if sign {
+				_, _, err := limited.SigningKey(t.Context(), "signing", p.Credentials.Key)
+				return err
+			}
+			_, err := limited.Authenticate(t.Context(), "signing", p.Credentials.Key, p.Credentials.Secret)
+			return err
+		}
+		for i := range 3 {
+			wantCode(t, "within the limit", call(e.Memo, i%2 == 0), "")
+		}
+		wantCode(t, "beyond it", call(e.Memo, false), payment.CodeBusy)
+		wantCode(t, "beyond it, signed", call(e.Memo, true), payment.CodeBusy)
+		wantCode(t, "another's key", call(e.Virtual, false), "")
+		_, err := limited.Authenticate(t.Context(), "signing", e.Memo.Credentials.Key, "wrong")
+		wantCode(t, "a wrong secret is not told that the key is known", err, payment.CodeUnauthorized)
+		e.Advance(time.Minute)
+		wantCode(t, "a minute later", call(e.Memo, false), "")
+	})
 }

@@ -68,6 +68,7 @@ type options struct {
 	maxAttempts int              // of a payer at acquirers; 0 is the default
 
 	tikiOptions
+	callsPerMinute int // with one API key; 0 is no limit
 }
 
 // gateway is the whole program but for its listener: handlers and workers over
@@ -101,7 +102,7 @@ func newGateway(o options) (*gateway, error) {
 	g.core = core.New(core.Config{
 		Store: o.store, Clock: o.clock, IDs: ids, Vault: o.keys, Dialects: dialects(), PublicURL: o.publicURL, Log: o.log,
 		Observe:   func(verb string, outcome payment.Code, took time.Duration) { g.meter.Verb(verb, string(outcome), took) },
-		FirstLook: o.firstLook, MaxAttempts: o.maxAttempts,
+		FirstLook: o.firstLook, MaxAttempts: o.maxAttempts, CallsPerMinute: o.callsPerMinute,
 	})
 	g.cards = acquiring.New(acquiring.Config{
 		Core: g.core, Clock: o.clock, Log: o.log, Connectors: append(acquirers(), o.connectors...), PublicURL: o.publicURL, TrustedProxies: o.proxies, FirstLook: o.firstLook,

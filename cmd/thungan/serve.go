@@ -111,6 +111,7 @@ type serveCommand struct {
 	AllowIPNPorts     []uint16      `help:"Ports that notifications may go to, besides 80 and 443." name:"allow-ipn-ports" placeholder:"PORT"`
 	TakeoverAfter     time.Duration `help:"When notifications that a dead node was sending are sent by another, or by itself after a new start." default:"1m"`
 	MaxAttempts       int           `help:"How often a payer may try to pay by card or wallet; after so many declines the payment is denied." default:"3"`
+	CallsPerMinute    int           `help:"Most calls a minute with one API key, as many at once; 0 is no limit. More are answered as busy. Each node counts alone." default:"0" placeholder:"N"`
 	ProfileListen     string        `help:"Serve Go's profiles (net/http/pprof) at this loopback address." placeholder:"HOST:PORT"`
 	TTDKLegacyAuth    bool          `help:"Answer bad API keys of the TTDK Partner API with status 505, as its version of 2024 did." name:"ttdk-legacy-auth"`
 	TTDKMirror        bool          `help:"Add paymentQR and orderId to the answer of createPayment, where older TTDK clients look for them." name:"ttdk-mirror"`
@@ -202,6 +203,8 @@ func (c serveCommand) options() (o options, err error) {
 		return o, errors.New("--ttdk-per-minute has to be 1 to 1000000, or -1 for no limit")
 	case c.TTDKBurst < 0 || c.TTDKBurst > 1_000_000:
 		return o, errors.New("--ttdk-burst has to be 0 to 1000000")
+	case c.CallsPerMinute < 0:
+		return o, errors.New("--calls-per-minute has to be 0 or more")
 	case c.TakeoverAfter < time.Second:
 		return o, errors.New("--takeover-after has to be 1s or more")
 	case c.MaxAttempts < 1 || c.MaxAttempts > core.MostAttempts:
@@ -211,6 +214,7 @@ func (c serveCommand) options() (o options, err error) {
 		clock: clock.System(), log: c.logger(), publicURL: strings.TrimRight(c.PublicURL, "/"), pull: c.BankPullInterval,
 		tikiOptions: tikiOptions{signatureAge: c.TiniSignatureAge},
 		errorStatus: paykit.ErrorStatus(strings.TrimPrefix(c.PaykitErrorStatus, "default")), ipnPorts: c.AllowIPNPorts, takeover: c.TakeoverAfter, maxAttempts: c.MaxAttempts,
+		callsPerMinute: c.CallsPerMinute,
 	}
 	o.ttdk = ttdkOptions{legacyAuth: c.TTDKLegacyAuth, mirror: c.TTDKMirror, perMinute: c.TTDKPerMinute, burst: c.TTDKBurst}
 	if o.proxies, err = prefixes("--trusted-proxies", c.TrustedProxies); err != nil {
