@@ -28,7 +28,7 @@ PGTEST := bin/pgtest
 
 .PHONY: help
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build bin/thungan
@@ -97,6 +97,19 @@ fuzz: ## every fuzz target for FUZZ_TIME (20s)
 		for target in $$(grep -hoE '^func Fuzz\w+' $$dir/*_test.go | cut -d' ' -f2); do \
 			(set -x; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_TIME) $$dir) || exit 1; \
 		done; done
+
+.PHONY: upgrade-data
+upgrade-data: ## keep a data folder of this version for test/upgrade: VERSION=v1.2.3
+	@case '$(origin VERSION)' in (command*|environment*) ;; (*) echo "say which: make upgrade-data VERSION=v1.2.3 (or unreleased)"; exit 1;; esac
+	$(GO) run ./test/upgrade/generate -version $(VERSION)
+
+# govulncheck needs the Go vulnerability database; GOVULNDB may name another copy of it, such as file:///srv/vulndb.
+.PHONY: vuln
+vuln: ## known holes in what the program calls, by the Go vulnerability database
+	@out=$$($(TOOL) govulncheck ./... 2>&1); status=$$?; echo "$$out"; \
+	if [ $$status -ne 0 ] && grep -qiE 'fetching vulnerabilities|dial tcp|no such host|connection refused|forbidden|HTTP GET .* returned' <<<"$$out"; then \
+		echo; echo "NOT CHECKED: there is no vulnerability database to be reached from here (default https://vuln.go.dev)."; \
+		echo "Run it where there is one, or with GOVULNDB=file:///path/to/a/copy."; fi; exit $$status
 
 .PHONY: update
 update: $(PGTEST) ## rewrite the golden files; read the diff before you commit it
