@@ -81,18 +81,6 @@ func (a acquirer) pay(amount money.VND) payment.Payment {
 	return a.resolve(a.send(p), payment.AttemptDone).Payment
 }
 
-func (a acquirer) states(p payment.Payment) (all []payment.AttemptState) {
-	a.t.Helper()
-	attempts, err := a.Core.PaymentAttempts(a.t.Context(), p.ID)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	for _, at := range attempts {
-		all = append(all, at.State)
-	}
-	return all
-}
-
 // A capture approves the payment, stands on the acquirer's account, and is
 // known by the attempt.
 func TestCapture(t *testing.T) {

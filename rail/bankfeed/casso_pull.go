@@ -28,7 +28,7 @@ func parseCassoAPI(text string) (api, error) {
 	case err != nil:
 		return api{}, err
 	case a.Key == "" || a.Token != "" || a.Version != 0:
-		return api{}, errors.New("Casso's API takes a key")
+		return api{}, errors.New("the API of Casso takes a key")
 	case a.Base == "":
 		a.Base = cassoBase
 	}
