@@ -63,6 +63,15 @@ var banned = []struct {
 	{"github.com/jackc/pgx/v5", []string{"store", "internal/pgtest", "test"}, "there is one database package"},
 	{"modernc.org/sqlite", []string{"store", "test"}, "there is one database package"},
 	{"net/http", []string{"dialect/paykit", "dialect/appotapay", "dialect/ttdk", "dialect/tiki", "dialect/dialecttest", "rail", "checkout", "admin", "web", "notify", "internal", "cmd", "test"}, "money is decided where no HTTP is known"},
+	{"crypto/md5", nil, "broken (ASVS 11.4.1)"},
+	{"crypto/sha1", nil, "broken (ASVS 11.4.1)"},
+	{"crypto/des", nil, "broken"},
+	{"crypto/rc4", nil, "broken"},
+	{"math/rand", []string{"store", "outbox", "rail/sandbox", "test"}, "for waits and simulators only; what has to be unguessable comes from crypto/rand (ASVS 11.5.1)"},
+	{"os/exec", []string{"internal/pgtest", "internal/chrome", "test"}, "the program runs no others (ASVS 1.2.5)"},
+	{"unsafe", nil, "memory is Go's to keep safe (ASVS 1.4.1)"},
+	{"plugin", nil, "no code comes in at run time (ASVS 1.3.2)"},
+	{"encoding/gob", nil, "nothing decodes objects that a stranger composed (ASVS 1.5.2)"},
 }
 
 type pkg struct {

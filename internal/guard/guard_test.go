@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -419,6 +420,37 @@ func TestNameThatLeadsInside(t *testing.T) {
 	c = New(Options{Resolver: dns()})
 	_, err = get(t, c, "http://innocent.test/")
 	wantKind(t, err, Other, "host name not found")
+}
+
+// A name that leads to a good address today and inside tomorrow (DNS rebinding)
+// is looked at anew each time it is dialled, however it was checked before.
+func TestNameThatIsBoundAnew(t *testing.T) {
+	var hits atomic.Int64
+	s := serve(t, func(http.ResponseWriter, *http.Request) { hits.Add(1) })
+	port := uint16(s.Listener.Addr().(*net.TCPAddr).Port)
+	address := netip.MustParseAddr("127.0.0.1")
+	c := New(Options{
+		AllowNets: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, AllowPorts: []uint16{port},
+		Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, server string) (net.Conn, error) {
+			return dns(address).Dial(ctx, network, server)
+		}},
+	})
+	url := "http://innocent.test:" + strconv.Itoa(int(port)) + "/"
+	if err := c.CheckURL(url); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := get(t, c, url); err != nil || hits.Load() != 1 {
+		t.Fatalf("the good address: %v", err)
+	}
+	c.CloseIdle()
+	for inside, rule := range map[string]string{"127.0.0.2": "loopback", "10.0.0.1": "private", "169.254.169.254": "link-local", "100.64.0.1": "carrier-grade", "0.0.0.0": "this host"} {
+		address = netip.MustParseAddr(inside)
+		_, err := get(t, c, url)
+		wantKind(t, err, Refused, rule)
+	}
+	if hits.Load() != 1 {
+		t.Error("the server inside was reached")
+	}
 }
 
 // dns is a resolver that answers every A question with addrs, over a pipe.
