@@ -123,10 +123,13 @@ func checkReserving(r Reserving) error {
 	if !storable(r.Note) || len([]rune(r.Note)) > maxURL {
 		return invalid("note", fmt.Sprintf("has at most %d characters", maxURL))
 	}
+	if err := noCard("note", r.Note); err != nil {
+		return err
+	}
 	if len(r.Details) > maxDetails || !storable(r.Details) {
 		return invalid("details", fmt.Sprintf("has at most %d bytes", maxDetails))
 	}
-	return nil
+	return noCard("details", r.Details)
 }
 
 func orderName(lines []booking.Line, plate string) string {

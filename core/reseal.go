@@ -26,6 +26,7 @@ func sealed(table, column string, context func(key []string) string, key ...stri
 var sealedColumns = []sealedColumn{
 	sealed("profiles", "notify_secret", func(k []string) string { return payment.Profile{MerchantID: k[0], Dialect: k[1]}.SecretContext() }, "merchant_id", "dialect"),
 	sealed("api_keys", "secret", func(k []string) string { return payment.Key{ID: k[0]}.SecretContext() }, "id"),
+	sealed("sealed_keys", "sealed", func(k []string) string { return keyContext(k[0]) }, "key_id"),
 	sealed("bank_feeds", "secret", func(k []string) string { return payment.Feed{Name: k[0]}.SecretContext() }, "name"),
 	sealed("bank_feeds", "api", func(k []string) string { return payment.Feed{Name: k[0]}.APIContext() }, "name"),
 	sealed("connectors", "config", func(k []string) string { return payment.Connector{ID: k[0]}.ConfigContext() }, "id"),

@@ -24,12 +24,15 @@ import (
 // key left. Then the old key may go, but for the first.
 func TestReseal(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		e := coretest.New(t, s, coretest.WithDialect(signing{}))
+		e := coretest.New(t, s, coretest.WithDialect(booker{}), coretest.WithDialect(signing{}))
 		ctx, by := t.Context(), coretest.Operator
 		conn := must[payment.Connector](t)(e.Core.AddConnector(ctx, by, core.NewConnector{
 			MerchantID: e.Memo.Merchant.ID, Kind: "fake", Methods: []payment.Method{payment.DomesticCard}, Config: []byte(`{"secret": "of the acquirer"}`),
 		}))
 		must[payment.Feed](t)(e.Core.AddFeed(ctx, by, core.NewFeed{Name: "pulled", Kind: "fake", Secret: "of the feed", API: `{"token": "of the API"}`}))
+		if _, _, err := e.Core.Enrol(ctx, by, core.Enrolment{MerchantID: e.Memo.Merchant.ID, Dialect: "booker"}); err != nil {
+			t.Fatal(err)
+		}
 		if err := e.Core.PutSetting(ctx, "sandbox", "of the gateway"); err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +108,7 @@ func TestResealWithoutTheKey(t *testing.T) {
 
 func newCore(e *coretest.Env, ring *vault.Keyring) *core.Core {
 	return core.New(core.Config{
-		Store: e.Store, Clock: e.Clock, IDs: e.IDs, Vault: ring, Dialects: []dialect.Dialect{coretest.Dialect{}, signing{}}, PublicURL: coretest.PublicURL,
+		Store: e.Store, Clock: e.Clock, IDs: e.IDs, Vault: ring, Dialects: []dialect.Dialect{coretest.Dialect{}, signing{}, booker{}}, PublicURL: coretest.PublicURL,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 }

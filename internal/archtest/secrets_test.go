@@ -176,7 +176,7 @@ func secret(set *token.FileSet, e ast.Expr) bool {
 // sealing are the contexts for which secrets are sealed. Each has a row in
 // sealedColumns of core/reseal.go; otherwise what is sealed for it could not be
 // opened any more after its key was taken away.
-var sealing = []string{"f.SecretContext()", "f.APIContext()", "k.SecretContext()", "conn.ConfigContext()", "settingContext(name)"}
+var sealing = []string{"f.SecretContext()", "f.APIContext()", "k.SecretContext()", "conn.ConfigContext()", "keyContext(k.ID)", "settingContext(name)"}
 
 func TestWhatIsSealedCanBeResealed(t *testing.T) {
 	sources(t, func(path string, set *token.FileSet, file *ast.File) {
