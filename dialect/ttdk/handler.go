@@ -177,6 +177,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request, op operation) {
 	if err != nil {
 		if payment.CodeOf(err) == payment.CodeUnauthorized {
 			h.Throttle.Fail(from)
+			httpx.Note(r.Context(), "client", from)
 		}
 		h.fail(w, r, op, err)
 		return
