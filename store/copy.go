@@ -62,11 +62,11 @@ type table struct {
 }
 
 // tables lists the tables of a database in an order in which they can be filled:
-// merchants come before what belongs to them.
+// what others refer to comes before them.
 func (s *Store) tables(ctx context.Context) ([]table, error) {
-	statement := `SELECT m.name, c.name, c.type FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY m.name <> 'merchants', m.name, c.cid`
+	statement := `SELECT m.name, c.name, c.type FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY m.name, c.cid`
 	if s.engine.name == postgresEngine.name {
-		statement = `SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema() ORDER BY table_name <> 'merchants', table_name, ordinal_position`
+		statement = `SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema() ORDER BY table_name, ordinal_position`
 	}
 	rows, err := s.read.QueryContext(ctx, statement)
 	if err != nil {
@@ -88,7 +88,61 @@ func (s *Store) tables(ctx context.Context) ([]table, error) {
 		t := &tables[len(tables)-1]
 		t.columns, t.boolean = append(t.columns, column), append(t.boolean, strings.EqualFold(kind, "boolean"))
 	}
-	return tables, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	owners, err := s.references(ctx)
+	return ordered(tables, owners), err
+}
+
+// references are the tables that a table's foreign keys refer to.
+func (s *Store) references(ctx context.Context) (map[string][]string, error) {
+	statement := `SELECT m.name, f."table" FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`
+	if s.engine.name == postgresEngine.name {
+		statement = `SELECT child.relname, parent.relname FROM pg_constraint k JOIN pg_class child ON child.oid = k.conrelid JOIN pg_class parent ON parent.oid = k.confrelid
+WHERE k.contype = 'f' AND k.connamespace = current_schema()::regnamespace`
+	}
+	rows, err := s.read.QueryContext(ctx, statement)
+	if err != nil {
+		return nil, s.translate(err)
+	}
+	defer rows.Close()
+	owners := map[string][]string{}
+	for rows.Next() {
+		var child, parent string
+		if err := rows.Scan(&child, &parent); err != nil {
+			return nil, err
+		}
+		owners[child] = append(owners[child], parent)
+	}
+	return owners, rows.Err()
+}
+
+// ordered puts each table behind those that it refers to, and keeps the order
+// otherwise.
+func ordered(tables []table, owners map[string][]string) []table {
+	byName := map[string]table{}
+	for _, t := range tables {
+		byName[t.name] = t
+	}
+	var list []table
+	placed := map[string]bool{}
+	var place func(name string)
+	place = func(name string) {
+		t, ok := byName[name]
+		if !ok || placed[name] {
+			return
+		}
+		placed[name] = true // before its owners: a circle ends here
+		for _, owner := range owners[name] {
+			place(owner)
+		}
+		list = append(list, t)
+	}
+	for _, t := range tables {
+		place(t.name)
+	}
+	return list
 }
 
 func (t table) mustBeEmpty(ctx context.Context, target *sql.Tx) error {
