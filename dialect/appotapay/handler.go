@@ -125,6 +125,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, run call) {
 	if err != nil {
 		if payment.CodeOf(err) == payment.CodeUnauthorized {
 			h.failures.Fail(from)
+			httpx.Note(r.Context(), "client", from)
 		}
 		h.fail(w, r, err)
 		return

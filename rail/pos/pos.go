@@ -106,6 +106,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, run call) {
 	if err != nil {
 		if payment.CodeOf(err) == payment.CodeUnauthorized {
 			h.wrong.Fail(from)
+			httpx.Note(r.Context(), "client", from)
 			w.Header().Set("WWW-Authenticate", "Bearer")
 		}
 		h.refuse(w, r, err)
