@@ -64,7 +64,25 @@ func (c *Core) PlaceAppOrder(ctx context.Context, n Placing) (PlacedOrder, error
 	return placed, err
 }
 
+// noCards refuses an order with a card number in one of its texts.
+func (n Placing) noCards() error {
+	c := n.Customer
+	texts := [][2]string{{"reference", n.Reference}, {"extra", n.Extra}, {"customer", c.Name}, {"customer", c.Phone}, {"customer", c.Email}, {"customer", c.Street}}
+	for _, l := range n.Lines {
+		texts = append(texts, [2]string{"items", l.Name}, [2]string{"items", l.SKU}, [2]string{"items", l.ImageURL}, [2]string{"items", l.Extra})
+	}
+	for _, t := range texts {
+		if err := noCard(t[0], t[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (w *work) placeAppOrder(ctx context.Context, n Placing) (order.Order, error) {
+	if err := n.noCards(); err != nil {
+		return order.Order{}, err
+	}
 	if err := n.Merchant.Usable(); err != nil {
 		return order.Order{}, err
 	}
@@ -502,6 +520,9 @@ func (c *Core) changeOrder(ctx context.Context, verb string, e Ending, change fu
 }
 
 func (w *work) changeOrder(ctx context.Context, e Ending, change func(*work, order.Order, payment.Payment) (order.Order, payment.Payment, error)) (PlacedOrder, error) {
+	if err := noCard("comment", e.Comment); err != nil {
+		return PlacedOrder{}, err
+	}
 	o, err := w.LockAppOrder(ctx, e.OrderID)
 	if err == nil && e.MerchantID != "" && (o.MerchantID != e.MerchantID || o.Dialect != e.Dialect) {
 		err = errNoOrder

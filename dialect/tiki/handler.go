@@ -190,6 +190,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, env Environment
 	if err != nil {
 		if isSignature(err) {
 			h.failures.Fail(from)
+			httpx.Note(r.Context(), "client", from)
 		}
 		h.fail(w, r, op, err)
 		return
