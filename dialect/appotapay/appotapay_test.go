@@ -1,6 +1,7 @@
 package appotapay_test
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -108,10 +109,33 @@ func hide(body string) string {
 
 // The golden exchanges: every code that a gateway emits, every status, every
 // look-up, on both engines.
-func TestExchanges(t *testing.T) {
-	dialecttest.Exchanges{
+func TestExchanges(t *testing.T) { exchanges(handler(t)).Run(t, "testdata") }
+
+// The golden exchanges of a gateway whose callers are given up on before they
+// are served: code 93.
+func TestExchangesBusy(t *testing.T) {
+	exchanges(func(g *dialecttest.Gateway) http.Handler {
+		inner := handler(t)(g)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithCancel(r.Context())
+			cancel()
+			inner.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}).Run(t, "testdata/busy")
+}
+
+// The golden exchanges of a gateway with a fault of its own: code 500.
+func TestExchangesBroken(t *testing.T) {
+	exchanges(func(g *dialecttest.Gateway) http.Handler {
+		handler(t)(g) // the terminals
+		return appotapay.New(appotapay.Config{Clock: g.Clock, Log: g.Log})
+	}).Run(t, "testdata/broken")
+}
+
+func exchanges(serve func(g *dialecttest.Gateway) http.Handler) dialecttest.Exchanges {
+	return dialecttest.Exchanges{
 		Dialect: appotapay.Dialect{},
-		Handler: handler(t),
+		Handler: serve,
 		Names: func(g *dialecttest.Gateway) map[string]string {
 			far := dialecttest.Start.Add(10 * 365 * 24 * time.Hour)
 			return map[string]string{
@@ -126,7 +150,7 @@ func TestExchanges(t *testing.T) {
 		},
 		Steps: steps(),
 		Hide:  hide,
-	}.Run(t, "testdata")
+	}
 }
 
 // steps are those of a device, see step.
