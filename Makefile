@@ -137,7 +137,7 @@ bench-short: ## the same in three minutes: shows that it works, not how fast
 TORTURE_FLAGS ?=
 
 .PHONY: torture
-torture: deps ## every fault of docs/reliability.md at its full count, for days; TORTURE_FLAGS='-scale 0.02' does a fiftieth
+torture: deps ## every fault of docs/reliability.md at its full count, about two hours on two cores; TORTURE_FLAGS='-scale 0.02' does a fiftieth
 	@mkdir -p bin
 	$(GO) run ./test/crash/torture $(TORTURE_FLAGS)
 

@@ -88,7 +88,7 @@ type shownEntry struct {
 // collect asks a node for everything, and adds the notices to the history.
 func (s *site) collect(n *node, h *history) *snapshot {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), reading(len(h.orders)))
 	defer cancel()
 	now := &snapshot{details: map[string]detail{}, found: map[string]checkout{}}
 	var err error
@@ -109,6 +109,11 @@ func (s *site) collect(n *node, h *history) *snapshot {
 	h.notices, faults = s.receiver.received()
 	h.faults = append(h.faults, faults...)
 	return now
+}
+
+// reading is how long it may take to ask for all about so many orders.
+func reading(orders int) time.Duration {
+	return 2*time.Minute + time.Duration(orders)*10*time.Millisecond
 }
 
 // all reads a list to its end.

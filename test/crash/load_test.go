@@ -79,7 +79,8 @@ type load struct {
 	stop  chan struct{}
 	work  sync.WaitGroup
 	ctx   context.Context
-	name  string // of its own; its references begin with it
+	name  string        // of its own; its references begin with it
+	every time.Duration // between two orders of a shopper; 0 is as soon as it can
 
 	answers atomic.Int64 // with 2xx
 
@@ -93,13 +94,22 @@ type load struct {
 // patience bounds how long one request is sent again and again.
 const patience = 60 * time.Second
 
+// newLoad is the usual one, of -crash.rate orders a second at most.
 func newLoad(s *site, random *rand.Rand, once bool, nodes ...*node) *load {
-	return newCrowd(s, random, once, shoppers, nodes...)
+	var every time.Duration
+	if *rate > 0 {
+		every = time.Duration(shoppers * float64(time.Second) / *rate)
+	}
+	return begin(s, random, once, shoppers, every, nodes...)
 }
 
-// newCrowd is newLoad with so many shoppers at once; none of them leaves requests to be made by the test.
+// newCrowd has so many shoppers at once, each as fast as it goes; none of them leaves requests to be made by the test.
 func newCrowd(s *site, random *rand.Rand, once bool, shoppers int, nodes ...*node) *load {
-	l := &load{site: s, once: once, stop: make(chan struct{}), ctx: s.t.Context(), name: fmt.Sprintf("L%d", loads.Add(1))}
+	return begin(s, random, once, shoppers, 0, nodes...)
+}
+
+func begin(s *site, random *rand.Rand, once bool, shoppers int, every time.Duration, nodes ...*node) *load {
+	l := &load{site: s, once: once, stop: make(chan struct{}), ctx: s.t.Context(), name: fmt.Sprintf("L%d", loads.Add(1)), every: every}
 	// Where nothing is sent again each request has a connection of its own: on one that is kept alive a refusal cannot be
 	// told from an answer that was lost.
 	l.http = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 2*shoppers + 8, DisableKeepAlives: once}}
@@ -127,6 +137,9 @@ func (l *load) base() string {
 }
 
 func (l *load) pause(d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	select {
 	case <-time.After(d):
 	case <-l.ctx.Done():
@@ -165,7 +178,11 @@ func (h *history) add(other *history) {
 }
 
 func (l *load) shop(shopper int, random *rand.Rand) {
+	next := time.Now()
 	for n := 0; !l.stopped(); n++ {
+		l.pause(time.Until(next)) // short enough not to be cut off by the end
+		// What was missed while the gateway was down is not made up for.
+		next = later(next.Add(l.every), time.Now())
 		if !l.serve(fmt.Sprintf("%s-S%d-%d", l.name, shopper, n), plans[random.IntN(len(plans))], random) {
 			return // the door is closed
 		}
@@ -183,6 +200,13 @@ func (l *load) serve(reference string, p plan, random *rand.Rand) bool {
 	l.mu.Unlock()
 	payload, ok := l.create(o, random)
 	return ok && l.pay(o, payload, random)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // stopped is never true where the closed door ends the load.

@@ -68,7 +68,7 @@ func (n *node) signal(sig syscall.Signal) {
 // acknowledged was not tried again by whoever had lost it.
 func (s *site) recordedOnce(r *trial, n *node, now *snapshot) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), reading(len(now.notifications)))
 	defer cancel()
 	arrived := s.receiver.requests()
 	for _, shown := range now.notifications {

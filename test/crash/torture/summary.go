@@ -53,13 +53,15 @@ func (p *progress) summarise() error {
 
 func (p *progress) summary() []byte {
 	var b bytes.Buffer
-	var took time.Duration
+	var cpu time.Duration
 	failed := 0
 	for _, r := range p.Records {
-		took += time.Duration(r.Millis) * time.Millisecond
+		cpu += time.Duration(r.CPU) * time.Millisecond
 		failed += len(r.Failed)
 	}
-	fmt.Fprintf(&b, "%s. The last run was at %.4g %% of the full counts and took %s; %d of its batches failed.\n\n", p.Machine, *scale*100, took.Round(time.Second), failed)
+	took := time.Duration(p.Millis) * time.Millisecond
+	fmt.Fprintf(&b, "%s; sources %s. The last run was at %.4g %% of the full counts, with %d batches at a time and a load of %s together; it took %s, and %s of CPU time; %d of its batches failed.\n\n",
+		p.Machine, strings.Join(p.Sources, ", "), p.Scale*100, p.Jobs, pace(p.Rate), took.Round(time.Second), cpu.Round(time.Second), failed)
 	b.WriteString("| Fault | Engine | Done | Of | | Result |\n|---|---|---:|---:|---|---|\n")
 	for _, f := range faults {
 		for _, engine := range f.engines {
@@ -85,6 +87,13 @@ func (p *progress) summary() []byte {
 		}
 	}
 	return b.Bytes()
+}
+
+func pace(rate float64) string {
+	if rate == 0 {
+		return "as many orders as they could"
+	}
+	return grouped(int(rate)) + " orders a second"
 }
 
 func name(engine string) string {

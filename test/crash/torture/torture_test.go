@@ -1,9 +1,13 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -58,7 +62,7 @@ func TestSummary(t *testing.T) {
 	if err := os.WriteFile(*doc, []byte("before\n"+beginMark+"old\n"+endMark+"after\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p := &progress{Machine: "a machine", Records: map[string]*record{}}
+	p := &progress{Machine: "a machine", Sources: []string{"abc"}, Scale: 1, Jobs: 3, Rate: 500, Records: map[string]*record{}}
 	r := p.of("TestKill/sqlite")
 	r.Done, r.Runs, r.Seeds, r.Sums["credits"], r.Most["ms"] = 1500, 2, []uint64{7}, 12345, 9
 	bad := p.of("TestKill/postgres")
@@ -71,7 +75,7 @@ func TestSummary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"before\n" + beginMark + "a machine. ", "| 1,500 | 1,000 |", "credits 12,345, at most 9 ms. Seeds 7.", "**1 batches failed**",
+	for _, want := range []string{"before\n" + beginMark + "a machine; sources abc. The last run was at 100 % of the full counts, with 3 batches at a time and a load of 500 orders a second together", "| 1,500 | 1,000 |", "credits 12,345, at most 9 ms. Seeds 7.", "**1 batches failed**",
 		"failed with seed 8 and 25 rounds: L1-S0-1 was answered and is gone", "not run: mounting needs root", endMark + "after\n"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page does not have %q:\n%s", want, page)
@@ -79,5 +83,36 @@ func TestSummary(t *testing.T) {
 	}
 	if strings.Contains(string(page), "old") {
 		t.Error("the old figures are still there")
+	}
+}
+
+// Batches are given one of each fault in turn, never more rounds than are left, also while others run; what failed too
+// often, was skipped or is not wanted is left out.
+func TestQueue(t *testing.T) {
+	*scale = 1
+	p := &progress{Records: map[string]*record{}}
+	p.of("TestKill/sqlite").Done = 960
+	p.of("TestKill/postgres").Skipped = "no PostgreSQL"
+	p.of("TestShutdown/sqlite").Failed = make([]failure, mostFailures)
+	q := &queue{progress: p, wanted: regexp.MustCompile("Kill/|Shutdown"), seeds: rand.New(rand.NewPCG(1, 2)), running: map[string]int{}}
+	var got []string
+	for b := q.next(t.Context()); b != nil; b = q.next(t.Context()) {
+		got = append(got, fmt.Sprint(b.name(), " ", b.rounds))
+	}
+	want := append([]string{"TestKill/sqlite 25", "TestShutdown/postgres 10", "TestKill/sqlite 15"}, slices.Repeat([]string{"TestShutdown/postgres 10"}, 9)...)
+	if !slices.Equal(got, want) {
+		t.Errorf("given were %q, want %q", got, want)
+	}
+	told := 0
+	q.done(&batch{fault: faults[0], engine: "sqlite", rounds: 25}, outcome{tally: []byte(`{"Sums":{"payments":3}}`)}, nil, func(r *record) error {
+		told = r.Done
+		return nil
+	})
+	if told != 985 || q.running["TestKill/sqlite"] != 15 {
+		t.Errorf("%d are done, %d are running", told, q.running["TestKill/sqlite"])
+	}
+	q.done(&batch{fault: faults[0], engine: "sqlite", rounds: 15}, outcome{}, errors.New("the disk is full"), func(*record) error { return nil })
+	if q.broken == nil || q.next(t.Context()) != nil {
+		t.Error("what breaks the run does not end it")
 	}
 }
