@@ -29,6 +29,7 @@ import (
 	"github.com/thungan/thungan/rail/acquiring"
 	"github.com/thungan/thungan/rail/bankfeed"
 	"github.com/thungan/thungan/rail/card"
+	"github.com/thungan/thungan/rail/pos"
 	"github.com/thungan/thungan/store"
 )
 
@@ -121,6 +122,7 @@ func (s *site) openInside(p fitting) (*inside, error) {
 	mux.Handle("/v2/", wire)
 	mux.Handle(bankfeed.Prefix, g.intake)
 	mux.Handle(acquiring.Prefix, g.cards)
+	mux.Handle(pos.Prefix, pos.New(pos.Config{Core: g.core, Clock: p.clock, Log: log, TrustedProxies: loopback}))
 	mux.Handle(admin.Prefix+"/", admin.New(admin.Config{Core: g.core, Clock: p.clock, Log: log, CheckFeed: bankfeed.CheckFeed}))
 	g.server = httptest.NewServer(mux)
 	g.node = &node{t: s.t, base: g.server.URL}

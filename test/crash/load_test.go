@@ -47,6 +47,8 @@ type order struct {
 	answered bool   // the gateway said that it has the payment
 	refused  bool   // no answer came, and the shop gave up
 	canceled bool   // by an operator
+	voided   bool   // at a terminal
+	method   string // "" is BANK_TRANSFER
 	ipn      string // where its notices go, "" is the receiver of all
 	memo     string // what the payer writes, once that is known
 	credits  []*credit
@@ -270,7 +272,7 @@ func (l *load) create(o *order, random *rand.Rand) (payload string, ok bool) {
 
 // createBody is the request for an order.
 func (l *load) createBody(o *order) []byte {
-	return mustJSON(map[string]any{"payment_method": "BANK_TRANSFER", "payment": map[string]any{
+	return mustJSON(map[string]any{"payment_method": cmp.Or(o.method, "BANK_TRANSFER"), "payment": map[string]any{
 		"id": o.reference, "amount": o.amount, "currency": "VND", "description": o.description, "due_time": o.due.Format(wireTime),
 		"success_url": "https://shop.example.vn/ok", "cancel_url": "https://shop.example.vn/no", "ipn_url": cmp.Or(o.ipn, l.ipnURL()),
 	}})
