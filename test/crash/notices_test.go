@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/rail/vietqr"
 )
 
@@ -78,7 +80,7 @@ func (b *bank) tellAll(what string, transactions ...transaction) {
 	if len(transactions) == 1 {
 		body = mustJSON(transactions[0])
 	}
-	b.message(body, signedAt(body, time.Now()), true, what)
+	b.message(body, signedAt(body, b.site.clock()), true, what)
 }
 
 // garble writes a transfer's text as banks hand it on; what is around the code differs, the code's letters may be small.
@@ -100,7 +102,7 @@ func spoil(memo string, random *rand.Rand) string {
 	return memo[:i] + string(other) + memo[i+1:]
 }
 
-// hostile are the kinds of notices. Each is one order with its transfer.
+// hostile are the kinds of notices that need no moving clock. Each is one order with its transfer.
 var hostile = map[string]func(b *bank, o *order, memo string, random *rand.Rand){
 	"doubled": func(b *bank, o *order, memo string, random *rand.Rand) {
 		one := b.transaction(o.reference, memo, o.amount, time.Now())
@@ -124,10 +126,6 @@ var hostile = map[string]func(b *bank, o *order, memo string, random *rand.Rand)
 			b.book(id, amount, outcome, o.reference, amount)
 			b.tellAll("a reordered notice", b.transaction(id, memo, amount, at.Add(time.Duration(i-n)*time.Minute)))
 		}
-	},
-	"delayed": func(b *bank, o *order, memo string, random *rand.Rand) {
-		b.book(o.reference, o.amount, "exact", o.reference, o.amount)
-		b.tellAll("a delayed notice", b.transaction(o.reference, memo, o.amount, time.Now().Add(-time.Duration(random.Int64N(int64(7*24*time.Hour))))))
 	},
 	"split": func(b *bank, o *order, memo string, random *rand.Rand) {
 		n := 2 + random.IntN(4)
@@ -226,18 +224,10 @@ func TestBankNotices(t *testing.T) {
 			group.Go(func() {
 				for j := range jobs {
 					random := rand.New(rand.NewPCG(j.seed, 0))
-					o := &order{
-						reference: fmt.Sprintf("%s-%s-%d", b.name, strings.ReplaceAll(j.kind, " ", "-"), j.number), amount: 10_000 + random.Int64N(5_000_000),
-						plan: exact, description: "bánh mì", due: time.Now().Add(2 * time.Hour).UTC().Truncate(time.Second),
+					if o := b.order(j.kind, j.number, 2*time.Hour, random); o != nil {
+						b.book("", 0, "", o.reference, 0)
+						hostile[j.kind](b, o, o.memo, random)
 					}
-					answer, _, ok := b.ask(b.createBody(o), "/v2/payment-page-checkout")
-					qr, _, err := vietqr.DecodeVerified(answer.Transfer.VietQR)
-					if !ok || err != nil {
-						b.fault("%s: %+v, %v", o.reference, answer, err)
-						continue
-					}
-					b.book("", 0, "", o.reference, 0)
-					hostile[j.kind](b, o, qr.Memo, random)
 				}
 			})
 		}
@@ -250,17 +240,123 @@ func TestBankNotices(t *testing.T) {
 		group.Wait()
 		r.add("notices of each kind", int64(r.rounds))
 		r.add("false notices refused", int64(b.refused))
-		h := b.finish()
-		for _, fault := range h.faults[:min(len(h.faults), 20)] {
-			t.Error(fault)
-		}
 		b.judge(n)
 		if logged := n.log.times("bank message refused"); logged < b.refused {
 			t.Errorf("%d notices were refused, %d are in the log", b.refused, logged)
 		}
 		s.quiesce(n)
 		s.audit()
+
+		n.terminate(30 * time.Second)
+		b.delayed(r)
+		faults := b.finish().faults
+		for _, fault := range faults[:min(len(faults), 20)] {
+			t.Error(fault)
+		}
 	})
+}
+
+// order opens one, which is due after a while, and learns what its payer has to write.
+func (b *bank) order(kind string, number int, due time.Duration, random *rand.Rand) *order {
+	o := &order{
+		reference: fmt.Sprintf("%s-%s-%d", b.name, strings.ReplaceAll(kind, " ", "-"), number), amount: 10_000 + random.Int64N(5_000_000),
+		plan: exact, description: "bánh mì", due: b.site.clock().Add(due).UTC().Truncate(time.Second),
+	}
+	answer, _, ok := b.ask(b.createBody(o), "/v2/payment-page-checkout")
+	qr, _, err := vietqr.DecodeVerified(answer.Transfer.VietQR)
+	if !ok || err != nil {
+		b.fault("%s: %+v, %v", o.reference, answer, err)
+		return nil
+	}
+	o.memo = qr.Memo
+	return o
+}
+
+// delayed has orders paid at once, and the bank tell of it up to seven days later, by a clock that has really moved on.
+// What comes before the order's due time pays it; what comes later waits for a person, and the order has expired.
+func (b *bank) delayed(r *trial) {
+	t, s := r.T, b.site
+	const week = 7 * 24 * time.Hour
+	now := &jumpy{}
+	s.clock = now.Now
+	g := s.startInside(fitting{clock: now})
+	b.aim(g.node)
+	type told struct {
+		*order
+		paid, at time.Time
+		late     bool
+	}
+	var notices []told
+	for i := range r.rounds {
+		// Due at any time of that week, a second or more from when the bank tells.
+		after, due := time.Duration(r.random.Int64N(int64(week))), time.Hour+time.Duration(r.random.Int64N(int64(week)))
+		if o := b.order("delayed", i, due, r.random); o != nil {
+			paid := now.Now()
+			notices = append(notices, told{order: o, paid: paid, at: paid.Add(after)})
+		}
+	}
+	slices.SortFunc(notices, func(one, other told) int { return one.at.Compare(other.at) })
+	for i := range notices {
+		x := &notices[i]
+		if ahead := x.at.Sub(now.Now()); ahead > 0 {
+			now.jump(ahead)
+		}
+		if until := x.due.Sub(now.Now()); until.Abs() < 5*time.Second { // too near to say on which side a slow machine is
+			now.jump(10 * time.Second)
+		}
+		x.late = now.Now().After(x.due)
+		one := b.transaction(x.reference, x.memo, x.amount, x.paid)
+		b.tellAll("a delayed notice", one)
+		if r.random.IntN(4) == 0 {
+			b.tellAll("a delayed notice that is told again", one)
+		}
+	}
+	now.offset.Store(int64(time.Until(notices[len(notices)-1].at.Add(2 * week)))) // past every due time
+	s.expireAll(g)
+	s.quiesce(g.node)
+	s.audit()
+
+	seen, err := s.creditsByID(g.node)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var late int64
+	for _, x := range notices {
+		p := g.find(t, x.reference)
+		outcome, state, received := "exact", payment.Approved, x.amount
+		if x.late {
+			outcome, state, received = "late", payment.Expired, 0
+			late++
+		}
+		c := seen[x.reference]
+		if len(c) != 1 || c[0].Amount != x.amount || c[0].Outcome != outcome || c[0].PaymentID != p.ID || c[0].Applied != received || c[0].Unapplied != x.amount-received {
+			t.Errorf("%s, told %s after its due time, has the credits %+v, want one that is %s", x.reference, x.at.Sub(x.due), c, outcome)
+		}
+		if p.State != state || int64(p.Received) != received {
+			t.Errorf("%s, told %s after its due time, is %s with %d of %d, want %s", x.reference, x.at.Sub(x.due), p.State, p.Received, p.Amount, state)
+		}
+	}
+	if len(notices) != r.rounds || r.rounds >= 20 && (late == 0 || late == int64(len(notices))) {
+		t.Errorf("%d of %d delayed notices came late", late, len(notices))
+	}
+	r.add("delayed notices that were late", late)
+	var sum int64
+	for _, credits := range seen {
+		for _, c := range credits {
+			sum += c.Amount
+		}
+	}
+	s.bankHas(g.node, sum)
+}
+
+// creditsByID are all, by the bank's id.
+func (s *site) creditsByID(n *node) (map[string][]shownCredit, error) {
+	credits, err := all[shownCredit](s.t.Context(), s, n, "/bank-credits")
+	byID := map[string][]shownCredit{}
+	for _, c := range credits {
+		byID[c.ExternalID] = append(byID[c.ExternalID], c)
+	}
+	return byID, err
 }
 
 // judge compares what was booked with what the gateway has.
