@@ -96,7 +96,7 @@ func (s *site) recordedOnce(r *trial, n *node, now *snapshot) {
 }
 
 // TestCallers has ten times as many callers as the database has connections, first with a pool of two, then with the
-// usual one: nobody waits for ever. Rounds are seconds.
+// usual one: nobody waits for ever, and none much longer than the others. Rounds are seconds.
 func TestCallers(t *testing.T) {
 	engines(t, func(t *testing.T, database string) {
 		r := newTrial(t, 4)
@@ -127,14 +127,21 @@ func TestCallers(t *testing.T) {
 			}
 			last = s.start()
 			l := newCrowd(s, r.random, false, crowd, last)
+			l.watch(last)
 			seconds := max(r.rounds/len(pools), 1)
+			var rates []float64 // answers a second, second by second
 			for range seconds {
-				before := l.answers.Load()
+				before, from := l.answers.Load(), time.Now()
 				l.pause(time.Second)
-				if l.answers.Load() == before {
+				answers := l.answers.Load() - before
+				rates = append(rates, float64(answers)/time.Since(from).Seconds())
+				if answers == 0 {
 					// A busy machine may need a moment more; a stall needs for ever.
 					l.worksWithin(backAfter)
 				}
+			}
+			if times := l.watch(nil); r.full {
+				steady(r, pool, rates, times)
 			}
 			one := l.finish()
 			r.add("answers with a pool of "+strconv.Itoa(pool), l.answers.Load())
@@ -147,6 +154,48 @@ func TestCallers(t *testing.T) {
 		}
 		s.verdict(r, last, h)
 	})
+}
+
+// steady judges a load by itself, however fast the machine is: nothing stalls, it stays near its own best, and no caller
+// waits much longer than the line is. The last two mean something only where nothing else runs; elsewhere they are
+// counted. The first and the last second are not looked at.
+func steady(r *trial, pool int, rates []float64, times []time.Duration) {
+	const best, enough = 10, 20 // seconds
+	r.Helper()
+	if len(rates) < enough+2 {
+		return
+	}
+	rates = rates[1 : len(rates)-1]
+	var most float64
+	for i := range rates {
+		if rates[i] == 0 {
+			r.Errorf("with a pool of %d there was no answer in second %d of %d", pool, i+2, len(rates)+2)
+		}
+		if i+best <= len(rates) {
+			var sum float64
+			for _, rate := range rates[i : i+best] {
+				sum += rate
+			}
+			most = max(most, sum/best)
+		}
+	}
+	sorted := slices.Sorted(slices.Values(rates))
+	median := sorted[len(sorted)/2]
+	r.most("% less in the median second than in the best ten", int64(100-100*median/most))
+	if *alone && median < 0.8*most {
+		r.Errorf("with a pool of %d the median second has %.0f answers, the best ten have %.0f each: %.0f", pool, median, most, rates)
+	}
+	// By Little's law the mean is callers / throughput: what the queue costs.
+	slices.Sort(times)
+	var sum time.Duration
+	for _, took := range times {
+		sum += took
+	}
+	mean, p99 := sum/time.Duration(len(times)), times[len(times)*99/100]
+	r.most("times the mean for an answer (p99)", int64(p99/mean))
+	if *alone && p99 > 10*mean {
+		r.Errorf("with a pool of %d the p99 of answers is %s, with a mean of %s", pool, p99, mean)
+	}
 }
 
 func (s *site) sqlite() bool { return s.database()[:7] == "sqlite:" }

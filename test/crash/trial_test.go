@@ -16,6 +16,7 @@ var (
 	seed   = flag.Uint64("crash.seed", 0, "seed of orders and moments; 0 takes one from the clock")
 	rate   = flag.Float64("crash.rate", 0, "orders a second of the load, each paid as its payer likes; 0 is as many as it can")
 	built  = flag.String("crash.program", "", "the program under test; \"\" builds it from the sources as they are")
+	alone  = flag.Bool("crash.alone", false, "nothing else runs on this machine: how steady the throughput is is judged too")
 	tell   = flag.String("crash.tally", "", "file to which each trial that passed adds a line of JSON")
 )
 

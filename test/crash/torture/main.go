@@ -39,6 +39,7 @@ var (
 	jobs   = flag.Int("jobs", 2*runtime.NumCPU(), "batches at the same time; most of them wait most of the time")
 	rate   = flag.Float64("rate", 500, "orders a second of the load, shared by the batches that run at the same time; 0 is as many as each can")
 	seed   = flag.Uint64("seed", 0, "seed of the batches' seeds; 0 takes one from the clock")
+	alone  = flag.Bool("alone", false, "nothing else runs on this machine: how steady the throughput is is judged too")
 	report = flag.Bool("report", false, "run nothing, only write the summary")
 )
 
@@ -296,7 +297,7 @@ func (b *batch) run(binary string) (got outcome, err error) {
 	limit := 10*time.Minute + time.Duration(b.rounds)*b.each
 	cmd := exec.Command(binary, "-test.run", "^"+b.test+"$/^"+b.engine+"$", "-test.v", "-test.timeout", limit.String(),
 		"-crash.rounds", strconv.Itoa(b.rounds), "-crash.seed", strconv.FormatUint(b.seed, 10), "-crash.tally", tally.Name(), "-crash.program", programOf(binary),
-		"-crash.rate", strconv.FormatFloat(*rate/float64(*jobs), 'g', -1, 64))
+		"-crash.rate", strconv.FormatFloat(*rate/float64(*jobs), 'g', -1, 64), "-crash.alone="+strconv.FormatBool(*alone))
 	cmd.Dir = "test/crash"
 	// Out of reach of the terminal's Ctrl-C: a test that is cut off leaves processes and a mounted disk behind.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
