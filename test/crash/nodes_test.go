@@ -157,8 +157,7 @@ func TestCallers(t *testing.T) {
 }
 
 // steady judges a load by itself, however fast the machine is: nothing stalls, it stays near its own best, and no caller
-// waits much longer than the line is. The last two mean something only where nothing else runs; elsewhere they are
-// counted. The first and the last second are not looked at.
+// waits much longer than the line is. That means something only where nothing else runs; elsewhere it is counted. The first and the last second are not looked at.
 func steady(r *trial, pool int, rates []float64, times []time.Duration) {
 	const best, enough = 10, 20 // seconds
 	r.Helper()
@@ -169,6 +168,9 @@ func steady(r *trial, pool int, rates []float64, times []time.Duration) {
 	var most float64
 	for i := range rates {
 		if rates[i] == 0 {
+			r.add("seconds without an answer", 1)
+		}
+		if *alone && rates[i] == 0 {
 			r.Errorf("with a pool of %d there was no answer in second %d of %d", pool, i+2, len(rates)+2)
 		}
 		if i+best <= len(rates) {
