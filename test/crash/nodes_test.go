@@ -157,7 +157,8 @@ func TestCallers(t *testing.T) {
 }
 
 // steady judges a load by itself, however fast the machine is: nothing stalls, it stays near its own best, and no caller
-// waits much longer than the line is. That means something only where nothing else runs; elsewhere it is counted. The first and the last second are not looked at.
+// waits much longer than the line is. That means something only where nothing else runs (-crash.alone); elsewhere it is
+// counted. The first and the last second are not looked at.
 func steady(r *trial, pool int, rates []float64, times []time.Duration) {
 	const best, enough = 10, 20 // seconds
 	r.Helper()
