@@ -44,7 +44,10 @@ func (h *MaskHandler) Handle(ctx context.Context, r slog.Record) error {
 // plain says whether a record is of simple values and has nothing to mask, as
 // nearly all are.
 func plain(r slog.Record) bool {
-	found := HasPAN(r.Message)
+	if HasPAN(r.Message) {
+		return false
+	}
+	found := false
 	r.Attrs(func(a slog.Attr) bool {
 		switch a.Value.Kind() {
 		case slog.KindString:

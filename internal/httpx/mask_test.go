@@ -41,3 +41,21 @@ func TestMaskHandler(t *testing.T) {
 		}
 	}
 }
+
+// A card number is masked wherever it stands, also where all else is plain.
+func TestMaskHandlerFindsOne(t *testing.T) {
+	const pan = "4111111111111111"
+	for name, log := range map[string]func(*slog.Logger){
+		"message":                 func(l *slog.Logger) { l.Info("paid with " + pan) },
+		"message, then plain":     func(l *slog.Logger) { l.Info("paid with "+pan, "plain", "text", "number", 1) },
+		"first value, then plain": func(l *slog.Logger) { l.Info("paid", "by", pan, "plain", "text") },
+		"last value":              func(l *slog.Logger) { l.Info("paid", "plain", "text", "by", pan) },
+		"key":                     func(l *slog.Logger) { l.Info("paid", pan, 1, "plain", "text") },
+	} {
+		var out bytes.Buffer
+		log(slog.New(NewMaskHandler(slog.NewJSONHandler(&out, nil))))
+		if text := out.String(); strings.Contains(text, pan) || !strings.Contains(text, "411111…1111") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
