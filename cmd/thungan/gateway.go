@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -170,14 +171,20 @@ func (g *gateway) route(ids *id.Source) error {
 		return err
 	}
 	wire := paykit.New(paykit.Config{Core: g.core, Clock: g.clock, Log: g.log, ErrorStatus: g.errorStatus, TrustedProxies: g.proxies})
-	g.mux = http.NewServeMux()
-	for _, prefix := range []string{"/v1", "/v1/", "/v2", "/v2/"} {
-		g.mux.Handle(prefix, wire)
+	tills := appotapay.New(appotapay.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies})
+	apps := tiki.New(tiki.Config{Core: g.core, Clock: g.clock, Log: g.log, RealTime: g.realTime, MaxAge: g.signatureAge, TrustedProxies: g.proxies})
+	partners := ttdk.New(ttdk.Config{
+		Core: g.core, Clock: g.clock, Log: g.log, Starter: g.cards, TrustedProxies: g.proxies,
+		LegacyAuth: g.ttdk.legacyAuth, Mirror: g.ttdk.mirror, PerMinute: g.ttdk.perMinute, Burst: g.ttdk.burst,
+	})
+	api := admin.New(admin.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies, CheckFeed: bankfeed.CheckFeed, Acquirers: g.cards})
+	own := []subtree{
+		{below("/v2"), wire}, {below("/v1"), wire}, {below(strings.TrimSuffix(appotapay.Prefix, "/")), tills},
+		{below(tiki.Production.Prefix), apps}, {below(tiki.Sandbox.Prefix), apps}, {ttdk.Owns, partners}, {below(admin.Prefix), api},
 	}
-	g.mux.Handle(appotapay.Prefix, appotapay.New(appotapay.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies}))
+	g.mux = http.NewServeMux()
 	g.pos = pos.New(pos.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies})
 	g.mux.Handle(pos.Prefix, g.pos)
-	apps := tiki.New(tiki.Config{Core: g.core, Clock: g.clock, Log: g.log, RealTime: g.realTime, MaxAge: g.signatureAge, TrustedProxies: g.proxies})
 	for _, path := range tiki.Paths {
 		g.mux.Handle(path, apps)
 	}
@@ -185,34 +192,45 @@ func (g *gateway) route(ids *id.Source) error {
 	g.mux.Handle("/assets/", web.Assets())
 	g.mux.Handle(bankfeed.Prefix, g.intake)
 	g.mux.Handle(acquiring.Prefix, g.cards)
-	api := admin.New(admin.Config{Core: g.core, Clock: g.clock, Log: g.log, TrustedProxies: g.proxies, CheckFeed: bankfeed.CheckFeed, Acquirers: g.cards})
-	g.mux.Handle(admin.Prefix, api)
-	g.mux.Handle(admin.Prefix+"/", api)
 	g.mux.HandleFunc("GET /healthz", g.healthz)
 	g.mux.HandleFunc("GET /readyz", g.readyz)
 	g.mux.HandleFunc("GET /metrics", g.metrics)
 
 	observe := func(d httpx.Done) { g.meter.HTTP(surface(d.Route), d.Status, d.Duration) }
-	partners := ttdk.New(ttdk.Config{
-		Core: g.core, Clock: g.clock, Log: g.log, Starter: g.cards, TrustedProxies: g.proxies,
-		LegacyAuth: g.ttdk.legacyAuth, Mirror: g.ttdk.mirror, PerMinute: g.ttdk.perMinute, Burst: g.ttdk.burst,
-	})
-	h := httpx.Recover(g.log, nil)(anyCase(partners, g.mux))
+	h := httpx.Recover(g.log, nil)(subtrees(own, g.mux))
 	h = httpx.Log(g.log, observe)(h)
 	g.handler = httpx.RequestID(ids.New)(h)
 	return nil
 }
 
-// anyCase gives the paths of the TTDK Partner API to its handler, since a mux
-// would tell letter cases apart.
-func anyCase(partners, rest http.Handler) http.Handler {
+// subtree is a part of the gateway that answers every path of its own in one
+// form.
+type subtree struct {
+	owns    func(path string) bool
+	handler http.Handler
+}
+
+// subtrees gives paths to their owners as they came. A mux would tell letter
+// cases apart, which the TTDK Partner API does not, and answer paths with // or
+// .. in them by a redirect, which is in nobody's form.
+func subtrees(own []subtree, rest http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if ttdk.Owns(r.URL.Path) {
-			partners.ServeHTTP(w, r)
-			return
+		for _, s := range own {
+			if s.owns(r.URL.Path) {
+				s.handler.ServeHTTP(w, r)
+				return
+			}
 		}
 		rest.ServeHTTP(w, r)
 	})
+}
+
+// below owns a path and all below it.
+func below(prefix string) func(path string) bool {
+	return func(path string) bool {
+		rest, ok := strings.CutPrefix(path, prefix)
+		return ok && (rest == "" || rest[0] == '/')
+	}
 }
 
 // ttdkOptions are the settings of the TTDK Partner API.

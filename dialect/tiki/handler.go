@@ -112,11 +112,6 @@ func New(c Config) http.Handler {
 		"/product_create":           {http.MethodPost: h.addProduct},
 	}
 	mux := http.NewServeMux()
-	for _, env := range environments {
-		serve := func(w http.ResponseWriter, r *http.Request) { h.serve(w, r, env) }
-		mux.HandleFunc(env.Prefix, serve)
-		mux.HandleFunc(env.Prefix+"/", serve)
-	}
 	mux.HandleFunc(GraphQLPath, h.graphQL)
 	mux.HandleFunc(ScriptPath, script("my.js"))
 	mux.HandleFunc(TypesPath, script("my.d.ts"))
