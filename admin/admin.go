@@ -100,6 +100,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+	httpx.NoteRoute(r.Context(), Prefix) // unless dispatch knows better
 	if path.Clean(r.URL.Path) != r.URL.Path {
 		a.refuse(w, r, noSuchPath())
 		return

@@ -88,7 +88,7 @@ func New(c Config) (*Handler, error) {
 	mux.HandleFunc("POST "+base+"/cancel", h.cancel)
 	mux.HandleFunc("POST "+base+"/method", h.choose)
 	mux.HandleFunc("POST "+base+"/leave", h.leave)
-	mux.HandleFunc("/", h.gone)
+	mux.HandleFunc("/merchant/", h.gone)
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(h.refuse))
 	h.inner = guard.Handler(mux)

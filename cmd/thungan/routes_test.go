@@ -1,11 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/thungan/thungan/core"
 )
 
 // Whatever stands below a protocol's path is answered in the protocol's form,
@@ -37,5 +40,42 @@ func TestOddPathsAreAnsweredInForm(t *testing.T) {
 		if w := ask(h, "POST", path, nil); w.Code != http.StatusNotFound || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
+	}
+}
+
+// The metrics tell which protocol a request was of.
+func TestRequestsAreCountedBySurface(t *testing.T) {
+	h, g := production(t, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	token, err := g.core.AddAdminToken(t.Context(), core.Actor{Name: "test"}, "prometheus")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{}
+	for surface, paths := range map[string][]string{
+		"paykit":       {"/v2/refund", "/v1/nothing", "/v2"},
+		"appotapay":    {"/api/v2/partner/orders/payment/create", "/api/v2/partner/orders/transactions", "/api/v2/partner/nothing"},
+		"ttdk":         {"/PartnerAPI/Order/queryOrder", "/order/user/getOrderDetail", "/partnerapi/nothing"},
+		"tiki":         {"/tiniapp-open-api/order", "/tiniapp-open-api/oauth/me", "/tiniapp/api/graphql/query", "/tini/my.js"},
+		"tiki-sandbox": {"/tiniapp-sandbox-open-api/order/list", "/tiniapp-sandbox-open-api/x"},
+		"pos":          {"/pos/v1/sales/next", "/pos/v1/terminal", "/pos/v1/nothing"},
+		"admin":        {"/admin/v1/payments", "/admin/v1/nothing", "/admin/v1//x"},
+		"checkout":     {"/merchant/MC/payment/1", "/merchant/", "/assets/checkout.js"},
+		"bankfeed":     {"/bank-feeds/none"},
+		"other":        {"/", "/healthz", "/v3/refund"},
+	} {
+		for _, path := range paths {
+			ask(h, "POST", path, nil)
+			want[surface]++
+		}
+	}
+	text := ask(h, "GET", "/metrics", http.Header{"Authorization": {"Bearer " + token}}).Body.String()
+	for surface, n := range want {
+		line := fmt.Sprintf("thungan_http_request_duration_seconds_count{surface=%q} %d\n", surface, n)
+		if !strings.Contains(text, line) {
+			t.Errorf("no %s", line)
+		}
+	}
+	if n := strings.Count(text, "thungan_http_request_duration_seconds_count{"); n != len(want) {
+		t.Errorf("%d surfaces, want %d", n, len(want))
 	}
 }
