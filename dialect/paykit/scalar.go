@@ -154,13 +154,13 @@ func parseDatetime(s string) (time.Time, string) {
 }
 
 // validURL says whether s is an http or https address that a browser and our
-// own client can go to (P13).
+// own client may be sent to (P13).
 func validURL(s string) bool {
 	if strings.ContainsFunc(s, isSpace) {
 		return false
 	}
 	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") {
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil {
 		return false
 	}
 	return validPort(u) && validHost(u)

@@ -212,7 +212,6 @@ func TestValidURL(t *testing.T) {
 		"https://shop.example.com:8443/a?b=c#d":  true,
 		"https://shop.example.com?x=1":           true,
 		"https://shop.example.com#top":           true,
-		"https://user:pass@shop.example.com/":    true,
 		"http://localhost:8080/ipn":              true,
 		"http://127.0.0.1:9000/ipn":              true,
 		"http://[::1]:9000/ipn":                  true,
@@ -229,6 +228,8 @@ func TestValidURL(t *testing.T) {
 		"javascript://shop.example.com/%0a":                 false,
 		"javascript:alert(1)":                               false,
 		"data:text/html,x":                                  false,
+		"https://user:pass@shop.example.com/":               false, // P13
+		"https://@shop.example.com/":                        false,
 		"http:shop.example.com":                             false,
 		"http:///ok":                                        false,
 		"http://shop":                                       false,
