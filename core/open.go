@@ -116,6 +116,9 @@ func checkOpening(o Opening) error {
 	if o.Reference == "" || utf8.RuneCountInString(o.Reference) > maxName {
 		return invalid("reference", fmt.Sprintf("has 1 to %d characters", maxName))
 	}
+	if o.Reference == "." || o.Reference == ".." { // see PageURL
+		return invalid("reference", "may not be one dot or two: browsers drop them from addresses")
+	}
 	for _, text := range []struct{ field, text string }{
 		{"reference", o.Reference}, {"description", o.Description}, {"language", o.Language},
 		{"success_url", o.SuccessURL}, {"cancel_url", o.CancelURL}, {"notify_url", o.NotifyURL},

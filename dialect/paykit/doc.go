@@ -42,7 +42,8 @@
 //   - P12: A datetime without an offset is UTC; all samples are. A date alone
 //     is refused. What is left of a millisecond is cut off.
 //   - P13: URLs are http or https, with a host as Django wants it: a domain with
-//     a real-looking top level, localhost, or an IP address.
+//     a real-looking top level, localhost, or an IP address. One with a user name
+//     in it is refused: nobody is sent there.
 //   - P14: With payment_method given, available_payment_methods is not looked
 //     at, not even for its form: the page says that it is ignored.
 //   - P15: Neither of the two methods, or an empty list alone, is a missing
@@ -77,4 +78,5 @@
 //   - P32: INVALID_REFUND and EXCEEDED_RETRY_LIMIT are never answered, since
 //     nothing here means either.
 //   - P33: A text with a card number in it is refused in its field's place.
+//   - P34: payment.id may not be "." or "..": it stands in the page's address.
 package paykit
