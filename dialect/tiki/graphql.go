@@ -73,6 +73,34 @@ type session struct {
 // resolver answers one root field.
 type resolver func(ctx context.Context, s session, args map[string]any) (map[string]any, error)
 
+// root is one root field: who answers it, and what the answer has, so that a
+// call is held against it before anything is done.
+type root struct {
+	run   resolver
+	shape map[string]any
+}
+
+// roots are the root fields of a query or a mutation.
+func (h *handler) roots(kind string) map[string]root {
+	if kind == "mutation" {
+		return map[string]root{"make_payment": {h.makePayment, map[string]any{"redirect_url": fields("web", "app")}}}
+	}
+	return map[string]root{
+		"order_get":     {h.orderGet, fields("id", "status", "grand_total", "tiki_order_id", "tiki_order_code")},
+		"get_auth_code": {h.getAuthCode, fields("code", "scopes")},
+		"customer":      {h.customer, fields("id", "name", "phone", "email", "avatar")},
+	}
+}
+
+// fields is the shape of an answer without anything nested.
+func fields(names ...string) map[string]any {
+	shape := map[string]any{}
+	for _, name := range names {
+		shape[name] = ""
+	}
+	return shape
+}
+
 // graphQL answers the container.
 func (h *handler) graphQL(w http.ResponseWriter, r *http.Request) {
 	httpx.NoteRoute(r.Context(), "tiki: graphql")
@@ -126,22 +154,29 @@ func (h *handler) graphFail(w http.ResponseWriter, status int, message string) {
 	h.send(w, status, graphAnswer{Errors: []graphError{{Message: message}}})
 }
 
-// execute runs the root fields one after another.
+// execute runs the root fields one after another, or none of them when one asks
+// for what is not there: a payment that was begun can only be told once.
 func (h *handler) execute(r *http.Request, op operation, variables map[string]any) graphAnswer {
-	resolvers := map[string]resolver{"order_get": h.orderGet, "get_auth_code": h.getAuthCode, "customer": h.customer}
-	if op.kind == "mutation" {
-		resolvers = map[string]resolver{"make_payment": h.makePayment}
-	}
-	s := session{token: single(r, headerToken), app: single(r, headerApp)}
-	data, answer := map[string]any{}, graphAnswer{}
+	roots, answer := h.roots(op.kind), graphAnswer{}
 	for _, f := range op.fields {
-		if f.name == "__typename" {
-			data[f.alias] = op.kind
+		if f.name == typeName {
 			continue
 		}
-		run, known := resolvers[f.name]
+		root, known := roots[f.name]
 		if !known {
 			answer.Errors = append(answer.Errors, graphError{Message: "Cannot query field " + strconv.Quote(f.name) + " on " + op.kind, Path: []string{f.alias}})
+		} else if _, err := project(root.shape, f); err != nil {
+			answer.Errors = append(answer.Errors, h.graphError(r, f, err))
+		}
+	}
+	if len(answer.Errors) > 0 {
+		return answer
+	}
+	s := session{token: single(r, headerToken), app: single(r, headerApp)}
+	data := map[string]any{}
+	for _, f := range op.fields {
+		if f.name == typeName {
+			data[f.alias] = op.kind
 			continue
 		}
 		args := map[string]any{}
@@ -151,7 +186,7 @@ func (h *handler) execute(r *http.Request, op operation, variables map[string]an
 				args[name] = given(x)
 			}
 		}
-		found, err := run(r.Context(), s, args)
+		found, err := roots[f.name].run(r.Context(), s, args)
 		var shown any
 		if err == nil {
 			shown, err = project(found, f)
@@ -163,7 +198,7 @@ func (h *handler) execute(r *http.Request, op operation, variables map[string]an
 		}
 		data[f.alias] = shown
 	}
-	if len(answer.Errors) == 0 || len(data) > len(answer.Errors) {
+	if len(data) > len(answer.Errors) {
 		answer.Data = data
 	}
 	return answer
@@ -199,6 +234,9 @@ func (h *handler) graphError(r *http.Request, f selection, err error) graphError
 	return e
 }
 
+// typeName is the field that everything has.
+const typeName = "__typename"
+
 // project keeps of an answer what was asked for.
 func project(found map[string]any, f selection) (any, error) {
 	if len(f.sub) == 0 {
@@ -208,7 +246,7 @@ func project(found map[string]any, f selection) (any, error) {
 	for _, s := range f.sub {
 		v, known := found[s.name]
 		switch inner, nested := v.(map[string]any); {
-		case s.name == "__typename":
+		case s.name == typeName:
 			out[s.alias] = f.name
 		case !known:
 			return nil, invalid{f.name: "has no field " + s.name}
