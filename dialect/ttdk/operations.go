@@ -8,7 +8,7 @@ var (
 	orderCode   = words("orderId", maxText)
 	amountField = field{name: "amount", kind: number, integer: true, least: ptr(1)}
 	statusField = field{name: "paymentStatus", kind: text, words: paymentStatuses}
-	skip        = natural("skip").whole()
+	skip        = natural("skip").whole().upTo(maxWhole)
 	search      = words("searchText", maxText).orEmpty()
 	ordering    = field{name: "order", kind: object, openEnds: true}
 	filter      = field{name: "filter", kind: object, openEnds: true}

@@ -92,7 +92,7 @@ func (v values) number(name string) int64 {
 	switch {
 	case !ok:
 		return 0
-	case float64(n) != math.Trunc(float64(n)) || math.Abs(float64(n)) > 1<<53:
+	case float64(n) != math.Trunc(float64(n)) || math.Abs(float64(n)) > maxWhole:
 		return -1
 	}
 	return int64(n)

@@ -15,6 +15,7 @@ const (
 	maxListing = 350 // of stations
 	maxPhone   = 20
 	maxNote    = 2000
+	maxWhole   = 1 << 53 // what a JSON number counts exactly
 )
 
 // The values of paymentStatus and transactionStatus.
