@@ -52,14 +52,10 @@ func (a *API) addAccount(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	added, err := a.core.AddReceivingAccount(c.ctx(), c.by, payment.ReceivingAccount{
+	return shown(showAccount)(a.core.AddReceivingAccount(c.ctx(), c.by, payment.ReceivingAccount{
 		MerchantID: m.ID, BIN: *bin, Number: *number, Holder: *holder,
 		Recognise: payment.Recognition(*recognise), Prefix: or(prefix, ""), Enabled: or(enabled, true),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return showAccount(added), nil
+	}))
 }
 
 func (a *API) accounts(c *call) (any, error) {

@@ -132,6 +132,16 @@ type errorBody struct {
 	} `json:"error"`
 }
 
+// shown renders what core returns, unless that is an error.
+func shown[R, T any](show func(R) T) func(R, error) (any, error) {
+	return func(row R, err error) (any, error) {
+		if err != nil {
+			return nil, err
+		}
+		return show(row), nil
+	}
+}
+
 // raw is a body that is sent as it is.
 type raw struct {
 	kind string // its Content-Type

@@ -94,11 +94,7 @@ func (a *API) changeApp(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	app, err := a.core.ChangeApp(c.ctx(), c.by, merchantID, ch)
-	if err != nil {
-		return nil, err
-	}
-	return showApp(app), nil
+	return shown(showApp)(a.core.ChangeApp(c.ctx(), c.by, merchantID, ch))
 }
 
 type sellerView struct {
@@ -122,11 +118,7 @@ func (a *API) addSeller(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	s, err := a.core.AddSeller(c.ctx(), c.by, *name)
-	if err != nil {
-		return nil, err
-	}
-	return showSeller(s), nil
+	return shown(showSeller)(a.core.AddSeller(c.ctx(), c.by, *name))
 }
 
 func (a *API) sellers(c *call) (any, error) {
@@ -149,11 +141,7 @@ func (a *API) seller(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := a.core.Seller(c.ctx(), sellerID)
-	if err != nil {
-		return nil, err
-	}
-	return showSeller(s), nil
+	return shown(showSeller)(a.core.Seller(c.ctx(), sellerID))
 }
 
 func (a *API) changeSeller(c *call) (any, error) {
@@ -170,11 +158,7 @@ func (a *API) changeSeller(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	s, err := a.core.ChangeSeller(c.ctx(), c.by, sellerID, ch)
-	if err != nil {
-		return nil, err
-	}
-	return showSeller(s), nil
+	return shown(showSeller)(a.core.ChangeSeller(c.ctx(), c.by, sellerID, ch))
 }
 
 type productView struct {
@@ -213,13 +197,9 @@ func (a *API) addProduct(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	p, err := a.core.AddProduct(c.ctx(), c.by, catalog.Product{
+	return shown(showProduct)(a.core.AddProduct(c.ctx(), c.by, catalog.Product{
 		SKU: *sku, SellerID: *seller, Name: *name, Price: *price, ImageURL: or(image, ""), OnSale: or(onSale, true), Stock: or(stock, catalog.Unlimited),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return showProduct(p), nil
+	}))
 }
 
 func (a *API) products(c *call) (any, error) {
@@ -238,11 +218,7 @@ func (a *API) products(c *call) (any, error) {
 }
 
 func (a *API) product(c *call) (any, error) {
-	p, err := a.core.Product(c.ctx(), c.r.PathValue("sku"))
-	if err != nil {
-		return nil, err
-	}
-	return showProduct(p), nil
+	return shown(showProduct)(a.core.Product(c.ctx(), c.r.PathValue("sku")))
 }
 
 func (a *API) changeProduct(c *call) (any, error) {
@@ -258,11 +234,7 @@ func (a *API) changeProduct(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	p, err := a.core.ChangeProduct(c.ctx(), c.by, c.r.PathValue("sku"), ch)
-	if err != nil {
-		return nil, err
-	}
-	return showProduct(p), nil
+	return shown(showProduct)(a.core.ChangeProduct(c.ctx(), c.by, c.r.PathValue("sku"), ch))
 }
 
 func (a *API) removeProduct(c *call) (any, error) {
@@ -309,11 +281,7 @@ func (a *API) addCustomer(c *call) (any, error) {
 		return nil, err
 	}
 	n.Name, n.Phone, n.Email, n.AvatarURL = *name, or(phone, ""), or(email, ""), or(avatar, "")
-	added, err := a.core.AddCustomer(c.ctx(), c.by, n)
-	if err != nil {
-		return nil, err
-	}
-	return showCustomer(added), nil
+	return shown(showCustomer)(a.core.AddCustomer(c.ctx(), c.by, n))
 }
 
 func (a *API) customers(c *call) (any, error) {

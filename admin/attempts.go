@@ -64,11 +64,7 @@ func (a *API) attempt(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.core.Attempt(c.ctx(), id)
-	if err != nil {
-		return nil, err
-	}
-	return showPayAttempt(t), nil
+	return shown(showPayAttempt)(a.core.Attempt(c.ctx(), id))
 }
 
 // settledView is an attempt with its payment.

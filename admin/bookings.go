@@ -163,13 +163,9 @@ func (a *API) putStation(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	s, err := a.core.PutStation(c.ctx(), c.by, booking.Station{
+	return shown(showStation)(a.core.PutStation(c.ctx(), c.by, booking.Station{
 		ID: id, Code: or(code, ""), Name: *name, Address: or(address, ""), Area: or(area, ""), Enabled: or(enabled, true), Priority: or(priority, false), Calendar: calendar,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return showStation(s), nil
+	}))
 }
 
 func (a *API) stations(c *call) (any, error) {
@@ -198,11 +194,7 @@ func (a *API) station(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := a.core.Station(c.ctx(), id)
-	if err != nil {
-		return nil, err
-	}
-	return showStation(s), nil
+	return shown(showStation)(a.core.Station(c.ctx(), id))
 }
 
 type serviceView struct {
@@ -240,13 +232,9 @@ func (a *API) putService(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	s, err := a.core.PutService(c.ctx(), c.by, booking.Service{
+	return shown(showService)(a.core.PutService(c.ctx(), c.by, booking.Service{
 		ID: id, StationID: station, Name: *name, Kind: or(kind, 1), Price: *price, TaxBP: or(tax, 0), Enabled: or(enabled, true),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return showService(s), nil
+	}))
 }
 
 func (a *API) services(c *call) (any, error) {
@@ -284,13 +272,9 @@ func (a *API) putPromotion(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	p, err := a.core.PutPromotion(c.ctx(), c.by, booking.Promotion{
+	return shown(showPromotion)(a.core.PutPromotion(c.ctx(), c.by, booking.Promotion{
 		Code: c.r.PathValue("code"), PercentBP: or(percent, 0), Amount: or(amount, 0), Most: or(most, 0), From: from, Until: until, Enabled: or(enabled, true),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return showPromotion(p), nil
+	}))
 }
 
 func (a *API) promotions(c *call) (any, error) {
@@ -335,14 +319,10 @@ func (a *API) putMethod(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	put, err := a.core.PutMethod(c.ctx(), c.by, booking.Method{
+	return shown(showMethod)(a.core.PutMethod(c.ctx(), c.by, booking.Method{
 		MerchantID: m.ID, Name: c.r.PathValue("name"), Number: *number, Type: *kind, By: payment.Method(or(by, "")), Title: or(title, ""), Account: or(account, ""),
 		Holder: or(holder, ""), ImageURL: or(image, ""), Note: or(note, ""), StationID: or(station, 0), Enabled: or(enabled, true),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return showMethod(put), nil
+	}))
 }
 
 func (a *API) methods(c *call) (any, error) {
@@ -377,11 +357,7 @@ func (a *API) partner(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.core.Partner(c.ctx(), m.ID)
-	if err != nil {
-		return nil, err
-	}
-	return showPartner(p), nil
+	return shown(showPartner)(a.core.Partner(c.ctx(), m.ID))
 }
 
 // maxCalls bounds a quota; core has the same.
@@ -405,13 +381,9 @@ func (a *API) putPartner(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err = a.core.PutPartner(c.ctx(), c.by, booking.Partner{
+	return shown(showPartner)(a.core.PutPartner(c.ctx(), c.by, booking.Partner{
 		MerchantID: m.ID, StationID: or(station, p.StationID), PerMinute: or(perMinute, p.PerMinute), Burst: or(burst, p.Burst),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return showPartner(p), nil
+	}))
 }
 
 type addedKeyView struct {
@@ -550,11 +522,7 @@ func (a *API) setBookingStatus(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	b, err := a.core.SetBookingStatus(c.ctx(), c.by, id, booking.Status(*to), or(reason, ""))
-	if err != nil {
-		return nil, err
-	}
-	return showBooking(b), nil
+	return shown(showBooking)(a.core.SetBookingStatus(c.ctx(), c.by, id, booking.Status(*to), or(reason, "")))
 }
 
 type lineView struct {
@@ -644,11 +612,7 @@ func (a *API) order(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := a.core.Order(c.ctx(), id)
-	if err != nil {
-		return nil, err
-	}
-	return showOrder(s), nil
+	return shown(showOrder)(a.core.Order(c.ctx(), id))
 }
 
 func (a *API) cancelOrder(c *call) (any, error) {
@@ -668,9 +632,5 @@ func (a *API) cancelOrder(c *call) (any, error) {
 	if _, err := a.core.CancelOrder(c.ctx(), c.by, id, *reason); err != nil {
 		return nil, err
 	}
-	s, err := a.core.Order(c.ctx(), id)
-	if err != nil {
-		return nil, err
-	}
-	return showOrder(s), nil
+	return shown(showOrder)(a.core.Order(c.ctx(), id))
 }

@@ -108,11 +108,7 @@ func (a *API) credit(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := a.core.Credit(c.ctx(), id)
-	if err != nil {
-		return nil, err
-	}
-	return showCredit(k), nil
+	return shown(showCredit)(a.core.Credit(c.ctx(), id))
 }
 
 type appliedView struct {
@@ -163,9 +159,5 @@ func (a *API) giveBack(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	k, err := a.core.Return(c.ctx(), c.by, id, or(amount, 0), *reason)
-	if err != nil {
-		return nil, err
-	}
-	return showCredit(k), nil
+	return shown(showCredit)(a.core.Return(c.ctx(), c.by, id, or(amount, 0), *reason))
 }

@@ -59,11 +59,7 @@ func (a *API) addFeed(c *call) (any, error) {
 	if err := a.checkFeed(*kind, *secret, or(api, "")); err != nil {
 		return nil, err
 	}
-	f, err := a.core.AddFeed(c.ctx(), c.by, core.NewFeed{Name: *name, Kind: *kind, MerchantID: or(merchantID, ""), Secret: *secret, API: or(api, "")})
-	if err != nil {
-		return nil, err
-	}
-	return showFeed(f), nil
+	return shown(showFeed)(a.core.AddFeed(c.ctx(), c.by, core.NewFeed{Name: *name, Kind: *kind, MerchantID: or(merchantID, ""), Secret: *secret, API: or(api, "")}))
 }
 
 func (a *API) feeds(c *call) (any, error) {
@@ -87,11 +83,7 @@ func (a *API) feed(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := a.core.Feed(c.ctx(), name)
-	if err != nil {
-		return nil, err
-	}
-	return showFeed(f), nil
+	return shown(showFeed)(a.core.Feed(c.ctx(), name))
 }
 
 func (a *API) changeFeed(c *call) (any, error) {
@@ -111,11 +103,7 @@ func (a *API) changeFeed(c *call) (any, error) {
 	if err := a.checkFeedChange(c.ctx(), name, secret, api); err != nil {
 		return nil, err
 	}
-	f, err := a.core.ChangeFeed(c.ctx(), c.by, name, secret, api, enabled)
-	if err != nil {
-		return nil, err
-	}
-	return showFeed(f), nil
+	return shown(showFeed)(a.core.ChangeFeed(c.ctx(), c.by, name, secret, api, enabled))
 }
 
 // checkFeedChange checks a feed's settings as they are going to be.

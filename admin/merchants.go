@@ -376,11 +376,7 @@ func (a *API) rotateKeys(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	k, err := a.core.RotateKeys(c.ctx(), c.by, id, *dialect, or(grace, defaultGrace))
-	if err != nil {
-		return nil, err
-	}
-	return showCredentials(k), nil
+	return shown(showCredentials)(a.core.RotateKeys(c.ctx(), c.by, id, *dialect, or(grace, defaultGrace)))
 }
 
 func (a *API) rotateIPNSecret(c *call) (any, error) {
@@ -397,9 +393,5 @@ func (a *API) rotateIPNSecret(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	k, err := a.core.RotateNotifySecret(c.ctx(), c.by, id, *dialect)
-	if err != nil {
-		return nil, err
-	}
-	return showCredentials(k), nil
+	return shown(showCredentials)(a.core.RotateNotifySecret(c.ctx(), c.by, id, *dialect))
 }

@@ -119,11 +119,7 @@ func (a *API) replay(c *call) (any, error) {
 	if err := c.noBody(); err != nil {
 		return nil, err
 	}
-	i, err := a.core.Replay(c.ctx(), c.by, id)
-	if err != nil {
-		return nil, err
-	}
-	return showNotification(i), nil
+	return shown(showNotification)(a.core.Replay(c.ctx(), c.by, id))
 }
 
 // maxReplay is how many notifications one call replays.

@@ -58,11 +58,7 @@ func (a *API) refund(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.core.RefundByID(c.ctx(), id)
-	if err != nil {
-		return nil, err
-	}
-	return showRefund(r), nil
+	return shown(showRefund)(a.core.RefundByID(c.ctx(), id))
 }
 
 // refundedView is a refund with its payment.

@@ -187,14 +187,10 @@ func (a *API) changeTerminal(c *call) (any, error) {
 	if err := o.err(); err != nil {
 		return nil, err
 	}
-	t, err = a.core.ChangeTerminal(c.ctx(), c.by, t.ID, core.TerminalChange{
+	return shown(showTerminal)(a.core.ChangeTerminal(c.ctx(), c.by, t.ID, core.TerminalChange{
 		Name: f.name, City: f.city, State: (*payment.TerminalState)(state), Methods: f.methods,
 		MaxAmount: f.most, DailyLimit: f.daily, MonthlyLimit: f.monthly, BatchLimit: f.unsettle,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return showTerminal(t), nil
+	}))
 }
 
 func (a *API) rotateTerminalKey(c *call) (any, error) {
@@ -240,11 +236,7 @@ func (a *API) releaseTerminal(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	sold, err := a.core.ReleaseTerminal(c.ctx(), c.by, t.ID, reason)
-	if err != nil {
-		return nil, err
-	}
-	return showSale(sold), nil
+	return shown(showSale)(a.core.ReleaseTerminal(c.ctx(), c.by, t.ID, reason))
 }
 
 type saleView struct {
