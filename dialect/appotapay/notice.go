@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/thungan/thungan/dialect"
+	"github.com/thungan/thungan/internal/httpx"
 	"github.com/thungan/thungan/payment"
 )
 
@@ -46,12 +47,12 @@ func (Dialect) Notice(n dialect.Notice) (dialect.Request, error) {
 	if told.status != statusSuccess {
 		t.ErrorCode, t.ErrorMessage = told.code, messages[told.code].in(p.Language)
 	}
-	text, err := encode(notice{Transaction: t, Version: noticeVersion, Time: local(n.Event.At)})
+	text, err := httpx.EncodeJSON(notice{Transaction: t, Version: noticeVersion, Time: local(n.Event.At)})
 	if err != nil {
 		return dialect.Request{}, err
 	}
 	data := base64.StdEncoding.EncodeToString(text)
-	body, err := encode(envelope{Data: data, Signature: hex.EncodeToString(digest(n.Secret, []byte(data)))})
+	body, err := httpx.EncodeJSON(envelope{Data: data, Signature: hex.EncodeToString(digest(n.Secret, []byte(data)))})
 	return dialect.Request{Headers: map[string]string{"Content-Type": "application/json"}, Body: body}, err
 }
 

@@ -1,9 +1,7 @@
 package appotapay
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"math/big"
 	"strconv"
@@ -102,15 +100,4 @@ func qrText(p payment.Payment, shop string, t payment.Terminal) (string, error) 
 		return "", &payment.Error{Code: payment.CodeInternal, Cause: fmt.Errorf("appotapay: QR code: %w", err)}
 	}
 	return text, nil
-}
-
-// encode writes JSON as it is sent: compact, < > & as they are.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("appotapay: encode: %w", err)
-	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }

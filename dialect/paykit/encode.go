@@ -1,12 +1,11 @@
 package paykit
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/thungan/thungan/internal/httpx"
 )
 
 // appender is an answer or notice that writes itself; encoding/json makes the
@@ -23,13 +22,8 @@ func appendJSON(b []byte, v any) ([]byte, error) {
 	if a, ok := v.(appender); ok {
 		return a.appendTo(b), nil
 	}
-	buffer := bytes.NewBuffer(b)
-	e := json.NewEncoder(buffer)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("paykit: encode: %w", err)
-	}
-	return bytes.TrimRight(buffer.Bytes(), "\n"), nil
+	text, err := httpx.EncodeJSON(v)
+	return append(b, text...), err
 }
 
 // text writes a string.

@@ -339,24 +339,7 @@ func (h *handler) reject(w http.ResponseWriter, status int, why string) {
 	})
 }
 
-// Headers that every answer has. net/http does not change them.
-var (
-	contentJSON = []string{"application/json"}
-	noStore     = []string{"no-store"}
-	noSniff     = []string{"nosniff"}
-)
-
 func (h *handler) send(w http.ResponseWriter, status int, answer any) {
 	body, err := encode(answer)
-	if err != nil {
-		// Our own structs can always be encoded; should one not be, the
-		// caller must not take half an answer for a whole one.
-		h.log.Error("encode", "error", err.Error())
-		panic(http.ErrAbortHandler)
-	}
-	header := w.Header()
-	header["Content-Type"], header["Cache-Control"], header["X-Content-Type-Options"] = contentJSON, noStore, noSniff
-	header.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client has gone if it fails
+	httpx.SendJSON(w, h.log, status, body, err)
 }

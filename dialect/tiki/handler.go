@@ -358,17 +358,6 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, op string, err er
 }
 
 func (h *handler) send(w http.ResponseWriter, status int, answer any) {
-	body, err := encode(answer)
-	if err != nil {
-		// Our own structs can always be encoded; should one not be, the
-		// caller must not take half an answer for a whole one.
-		h.log.Error("encode", "error", err.Error())
-		panic(http.ErrAbortHandler)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client has gone if it fails
+	body, err := httpx.EncodeJSON(answer)
+	httpx.SendJSON(w, h.log, status, body, err)
 }

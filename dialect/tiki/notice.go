@@ -1,12 +1,9 @@
 package tiki
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -15,6 +12,7 @@ import (
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/dialect"
 	"github.com/thungan/thungan/internal/clock"
+	"github.com/thungan/thungan/internal/httpx"
 	"github.com/thungan/thungan/order"
 	"github.com/thungan/thungan/payment"
 )
@@ -70,7 +68,7 @@ func (Dialect) Notice(n dialect.Notice) (dialect.Request, error) {
 	if n.Purchase != nil {
 		o = *n.Purchase
 	}
-	body, err := encode(notice{
+	body, err := httpx.EncodeJSON(notice{
 		Order:            orderOf(core.PlacedOrder{Order: o, Payment: n.Payment}),
 		MessageID:        messageID(n.Event),
 		MessageType:      messageNotification,
@@ -143,15 +141,4 @@ func addQuery(address, more string) string {
 		address += "#" + fragment
 	}
 	return address
-}
-
-// encode writes JSON as it is sent: compact, < > & as they are.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("tiki: encode: %w", err)
-	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }

@@ -374,18 +374,14 @@ func safeText(err error) string {
 	return "The request is not valid"
 }
 
+// Headers of every answer, as the framework has them.
+var (
+	contentJSON = []string{"application/json; charset=utf-8"}
+	noCache     = []string{"no-cache"}
+)
+
 func (h *handler) send(w http.ResponseWriter, status int, answer any) {
-	body, err := encode(answer)
-	if err != nil {
-		// Our own structs can always be encoded; should one not be, the
-		// caller must not take half an answer for a whole one.
-		h.Log.Error("encode", "error", err.Error())
-		panic(http.ErrAbortHandler)
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client has gone if it fails
+	w.Header()["Content-Type"], w.Header()["Cache-Control"] = contentJSON, noCache
+	body, err := httpx.EncodeJSON(answer)
+	httpx.SendJSON(w, h.Log, status, body, err)
 }

@@ -1,17 +1,16 @@
 package ttdk
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/thungan/thungan/booking"
 	"github.com/thungan/thungan/dialect"
+	"github.com/thungan/thungan/internal/httpx"
 	"github.com/thungan/thungan/payment"
 )
 
@@ -71,7 +70,7 @@ const nonceLen = 16
 // signed forms a webhook. The body is not signed; what is, is new for every
 // attempt (source 2, Webhook_Authentication).
 func signed(body any, clientID, key, secret, requestID string, at time.Time) (dialect.Request, error) {
-	text, err := encode(body)
+	text, err := httpx.EncodeJSON(body)
 	if err != nil {
 		return dialect.Request{}, err
 	}
@@ -170,15 +169,4 @@ func readDate(s string) (string, error) {
 		return "", booking.Refuse(booking.BadDate)
 	}
 	return t.Format(booking.DateLayout), nil
-}
-
-// encode writes JSON as it is sent: compact, < > & as they are.
-func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("ttdk: encode: %w", err)
-	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }

@@ -2,7 +2,6 @@ package pos
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"math"
@@ -322,14 +321,9 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	h.send(w, status, errorBody{errorText{string(code), text}, nil})
 }
 
-func (h *handler) send(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(body) // an error is the device's connection
+func (h *handler) send(w http.ResponseWriter, status int, answer any) {
+	body, err := httpx.EncodeJSON(answer)
+	httpx.SendJSON(w, h.Log, status, body, err)
 }
 
 type errorBody struct {

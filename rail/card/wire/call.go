@@ -3,11 +3,11 @@ package wire
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 
+	"github.com/thungan/thungan/internal/httpx"
 	"github.com/thungan/thungan/rail/card"
 )
 
@@ -60,13 +60,7 @@ func encode(body any) ([]byte, error) {
 	if body == nil {
 		return nil, nil
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(body); err != nil {
-		return nil, fmt.Errorf("the request cannot be written: %w", err)
-	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
+	return httpx.EncodeJSON(body)
 }
 
 // JSON is body as Call writes it, for texts that hold JSON.
