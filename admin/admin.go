@@ -206,13 +206,8 @@ const maxToken = 200
 
 // bearer is the request's token, "" when it has none that could be right.
 func bearer(r *http.Request) string {
-	headers := r.Header.Values("Authorization")
-	if len(headers) != 1 {
-		return ""
-	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
-	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, "Bearer") || len(token) > maxToken {
+	token := httpx.Bearer(r)
+	if len(token) > maxToken {
 		return ""
 	}
 	return token

@@ -75,8 +75,7 @@ func (g *gateway) metrics(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "too many wrong tokens from this address", http.StatusTooManyRequests)
 			return
 		}
-		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if _, err := g.core.CheckAdminToken(r.Context(), token); err != nil {
+		if _, err := g.core.CheckAdminToken(r.Context(), httpx.Bearer(r)); err != nil {
 			g.guesses.Fail(key)
 			httpx.Note(r.Context(), "client", key)
 			w.Header().Set("WWW-Authenticate", `Bearer realm="thungan"`)

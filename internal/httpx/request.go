@@ -134,6 +134,20 @@ func parseHop(text string) netip.Addr {
 	return addr.Unmap().WithZone("")
 }
 
+// Bearer is the token of a request's Authorization header, "" unless there is
+// one such header and its scheme is Bearer, in any letter case (RFC 6750).
+func Bearer(r *http.Request) string {
+	headers := r.Header.Values("Authorization")
+	if len(headers) != 1 {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
 // ErrTooLarge means a request's body is longer than allowed.
 var ErrTooLarge = errors.New("httpx: request body is too large")
 

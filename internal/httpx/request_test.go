@@ -173,3 +173,19 @@ func measure(v any) int {
 	}
 	return deepest + 1
 }
+
+func TestBearer(t *testing.T) {
+	for _, c := range []struct {
+		headers []string
+		want    string
+	}{
+		{[]string{"Bearer abc"}, "abc"}, {[]string{"bearer abc"}, "abc"}, {[]string{"BEARER  abc "}, "abc"}, {[]string{"Bearer"}, ""}, {[]string{"Bearer "}, ""},
+		{nil, ""}, {[]string{""}, ""}, {[]string{"abc"}, ""}, {[]string{"Basic abc"}, ""}, {[]string{"Bearerabc"}, ""}, {[]string{"Bearer a", "Bearer a"}, ""},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header["Authorization"] = c.headers
+		if got := Bearer(r); got != c.want {
+			t.Errorf("%q: %q, want %q", c.headers, got, c.want)
+		}
+	}
+}

@@ -100,8 +100,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, run call) {
 		h.send(w, http.StatusTooManyRequests, errorBody{errorText{"too_many_requests", "too many wrong keys; try again later"}, nil})
 		return
 	}
-	key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	t, err := h.Core.AuthenticateTerminal(r.Context(), strings.TrimSpace(key))
+	t, err := h.Core.AuthenticateTerminal(r.Context(), httpx.Bearer(r))
 	if err != nil {
 		if payment.CodeOf(err) == payment.CodeUnauthorized {
 			h.wrong.Fail(from)
