@@ -88,8 +88,9 @@ func (Connector) Create(ctx context.Context, d card.Dealing, o card.Order) (card
 	if a.Method == payment.MoMo && (a.Amount < minWallet || a.Amount > maxWallet) {
 		return card.Created{}, fmt.Errorf("the MoMo wallet pays from %s to %s đồng at once", minWallet.Grouped(), maxWallet.Grouped())
 	}
+	info := wire.Describe([]string{o.Description, o.Merchant}, maxInfo, '&', '=') // decision M2
 	r := createRequest{
-		PartnerCode: c.PartnerCode, RequestID: a.Reference, Amount: int64(a.Amount), OrderID: a.Reference, OrderInfo: describe(o.Description, o.Merchant),
+		PartnerCode: c.PartnerCode, RequestID: a.Reference, Amount: int64(a.Amount), OrderID: a.Reference, OrderInfo: info,
 		RedirectURL: d.ReturnURL, IPNURL: d.NotifyURL, RequestType: kind, Lang: language(o.Language),
 	}
 	r.Signature = c.sign(createFields, func(name string) string {
@@ -129,16 +130,6 @@ func (Connector) Create(ctx context.Context, d card.Dealing, o card.Order) (card
 	return card.Created{Handoff: h}, nil
 }
 
-// describe is what the payer reads at MoMo, without the marks of decision M2.
-func describe(description, merchant string) string {
-	for _, s := range []string{description, merchant} {
-		if s = wire.Text(s, maxInfo, '&', '='); s != "" {
-			return s
-		}
-	}
-	return "Thanh toan"
-}
-
 func language(l string) string {
 	if l == "en" {
 		return "en"
@@ -146,20 +137,9 @@ func language(l string) string {
 	return "vi"
 }
 
-// post makes a call. Every answer of MoMo's is a JSON object, but one under a
-// status of 500 or more is of a machine in trouble.
+// post makes a call.
 func (c config) post(ctx context.Context, d card.Dealing, path string, body any) (*wire.Object, error) {
-	called, err := wire.Call(ctx, d.HTTP, http.MethodPost, c.BaseURL+path, nil, body)
-	if err != nil {
-		return nil, err
-	}
-	if called.Status >= 500 {
-		return nil, wire.Uncertain("MoMo answered HTTP %d", called.Status)
-	}
-	if !called.Object.Has("resultCode") && called.Status >= 400 {
-		return nil, fmt.Errorf("MoMo answered HTTP %d", called.Status)
-	}
-	return called.Object, nil
+	return wire.Post(ctx, d.HTTP, "MoMo", c.BaseURL+path, "resultCode", body)
 }
 
 // VerifyReturn reads the query with which MoMo sends the payer back. It is

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/rail/card/wire"
 )
 
@@ -78,16 +77,6 @@ func (c config) key() []byte {
 func isWord(text string) bool { return len(text) <= maxText && strings.Trim(text, wordChars) == "" }
 
 func isList(text string) bool { return len(text) <= maxText && strings.Trim(text, wordChars+",") == "" }
-
-// opened is parseConfig for a configuration that CheckConfig has let pass: that
-// it cannot be read is our own fault.
-func opened(text []byte) (config, error) {
-	c, err := parseConfig(text)
-	if err != nil {
-		return config{}, payment.Fail(payment.CodeInternal, "the connector's configuration: "+err.Error())
-	}
-	return c, nil
-}
 
 // CheckConfig wants environment, merchant_id, access_code and hash_code. The
 // others may be set; user and password only together.

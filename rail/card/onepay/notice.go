@@ -24,7 +24,7 @@ func (Connector) VerifyNotify(d card.Dealing, m card.Message) (card.Report, erro
 }
 
 func verify(d card.Dealing, m card.Message) (card.Report, error) {
-	c, err := opened(d.Config)
+	c, err := parseConfig(d.Config)
 	if err != nil {
 		return card.Report{}, err
 	}
@@ -49,7 +49,7 @@ func verify(d card.Dealing, m card.Message) (card.Report, error) {
 
 // report reads fields whose signature is good.
 func (c config) report(fields map[string]string) (card.Report, error) {
-	amount, ok := fromHundredths(fields["vpc_Amount"])
+	amount, ok := wire.FromHundredths(fields["vpc_Amount"])
 	code := fields["vpc_TxnResponseCode"]
 	unit := fields["vpc_Currency"]
 	if unit == "" {

@@ -2,8 +2,6 @@ package onepay
 
 import (
 	"context"
-	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/thungan/thungan/money"
@@ -21,10 +19,9 @@ var _ card.Connector = Connector{}
 const (
 	version  = "2"
 	currency = "VND"
-	noIP     = "127.0.0.1" // where the payer's address is not known
-	maxInfo  = 34          // characters of vpc_OrderInfo
-	maxTitle = 64          // characters of Title
-	maxURL   = 255         // characters of the addresses of ours
+	maxInfo  = 34  // characters of vpc_OrderInfo
+	maxTitle = 64  // characters of Title
+	maxURL   = 255 // characters of the addresses of ours
 
 	// maxAmount is the largest amount in đồng: vpc_Amount has 12 digits and
 	// counts hundredths.
@@ -46,7 +43,7 @@ func (Connector) Reference(a payment.Attempt) string { return strings.ReplaceAll
 // Create signs the address of OnePay's page. OnePay is not asked: it has the
 // order when the payer arrives.
 func (Connector) Create(_ context.Context, d card.Dealing, o card.Order) (card.Created, error) {
-	c, err := opened(d.Config)
+	c, err := parseConfig(d.Config)
 	if err != nil {
 		return card.Created{}, err
 	}
@@ -78,42 +75,18 @@ func (Connector) Create(_ context.Context, d card.Dealing, o card.Order) (card.C
 		"vpc_Amount":      a.Amount.String() + "00",
 		"vpc_Currency":    currency,
 		"vpc_CardList":    list,
-		"vpc_Locale":      locale(o.Language),
+		"vpc_Locale":      wire.Locale(o.Language),
 		"vpc_MerchTxnRef": a.Reference,
 		"vpc_OrderInfo":   orderInfo(o.Description, a.Reference),
 		"vpc_ReturnURL":   d.ReturnURL,
 		"vpc_CallbackURL": d.NotifyURL,
-		"vpc_TicketNo":    payerIP(o.PayerIP),
+		"vpc_TicketNo":    wire.PayerIP(o.PayerIP),
 	}
 	separator := "?"
 	if strings.Contains(c.PayURL, "?") {
 		separator = "&"
 	}
 	return card.Created{Handoff: payment.Handoff{URL: c.PayURL + separator + c.form(fields)}}, nil
-}
-
-// fromHundredths reads a vpc_Amount.
-func fromHundredths(text string) (money.VND, bool) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n%100 != 0 || strings.Trim(text, "0123456789") != "" {
-		return 0, false
-	}
-	return money.VND(n / 100), true
-}
-
-func payerIP(text string) string {
-	ip, err := netip.ParseAddr(text)
-	if err != nil {
-		return noIP
-	}
-	return ip.Unmap().WithZone("").String()
-}
-
-func locale(language string) string {
-	if language == "en" {
-		return "en"
-	}
-	return "vn"
 }
 
 // orderInfo is the beginning of the description without marks or special

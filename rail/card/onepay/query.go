@@ -17,7 +17,7 @@ const patience = 2 * time.Hour
 
 // Query asks by queryDR, if the configuration has a user for it.
 func (Connector) Query(ctx context.Context, d card.Dealing, a payment.Attempt) (card.Report, error) {
-	c, err := opened(d.Config)
+	c, err := parseConfig(d.Config)
 	if err != nil {
 		return card.Report{}, err
 	}

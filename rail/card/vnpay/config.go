@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/rail/card/wire"
 )
 
@@ -55,7 +54,7 @@ func parseConfig(text []byte) (config, error) {
 		c.OrderType = "other"
 	}
 	if c.ServerIP == "" {
-		c.ServerIP = noIP
+		c.ServerIP = wire.NoIP
 	}
 	_, ipErr := netip.ParseAddr(c.ServerIP)
 	switch {
@@ -72,16 +71,6 @@ func parseConfig(text []byte) (config, error) {
 }
 
 const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-// opened is parseConfig for a configuration that CheckConfig has let pass: that
-// it cannot be read is our own fault.
-func opened(text []byte) (config, error) {
-	c, err := parseConfig(text)
-	if err != nil {
-		return config{}, payment.Fail(payment.CodeInternal, "the connector's configuration: "+err.Error())
-	}
-	return c, nil
-}
 
 // CheckConfig wants environment, tmn_code and hash_secret; pay_url, api_url,
 // order_type and server_ip may be set.

@@ -24,7 +24,7 @@ func (Connector) VerifyNotify(d card.Dealing, m card.Message) (card.Report, erro
 }
 
 func verify(d card.Dealing, m card.Message) (card.Report, error) {
-	c, err := opened(d.Config)
+	c, err := parseConfig(d.Config)
 	if err != nil {
 		return card.Report{}, err
 	}
@@ -39,7 +39,7 @@ func verify(d card.Dealing, m card.Message) (card.Report, error) {
 		return card.Report{}, wire.Unauthorized("it is about another terminal")
 	}
 	response, status := fields["vnp_ResponseCode"], fields["vnp_TransactionStatus"]
-	amount, ok := fromHundredths(fields["vnp_Amount"])
+	amount, ok := wire.FromHundredths(fields["vnp_Amount"])
 	switch {
 	case !isID(fields["vnp_TxnRef"]):
 		return card.Report{}, wire.Unreadable(errors.New("vnp_TxnRef is missing or no reference"))

@@ -2,8 +2,6 @@ package vnpay
 
 import (
 	"context"
-	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +23,6 @@ var (
 const (
 	version   = "2.1.0"
 	currency  = "VND"
-	noIP      = "127.0.0.1"      // where an address is needed and none is known
 	layout    = "20060102150405" // of every time, GMT+7
 	maxInfo   = 255              // characters of vnp_OrderInfo
 	maxReturn = 255              // characters of vnp_ReturnUrl
@@ -57,7 +54,7 @@ func (Connector) Reference(a payment.Attempt) string { return strings.ReplaceAll
 // Create signs the address of VNPAY's page. VNPAY is not asked: it has the order
 // when the payer arrives.
 func (Connector) Create(_ context.Context, d card.Dealing, o card.Order) (card.Created, error) {
-	c, err := opened(d.Config)
+	c, err := parseConfig(d.Config)
 	if err != nil {
 		return card.Created{}, err
 	}
@@ -80,8 +77,8 @@ func (Connector) Create(_ context.Context, d card.Dealing, o card.Order) (card.C
 		"vnp_CurrCode":   currency,
 		"vnp_BankCode":   group,
 		"vnp_CreateDate": vietnamTime(a.CreatedAt),
-		"vnp_IpAddr":     payerIP(o.PayerIP),
-		"vnp_Locale":     locale(o.Language),
+		"vnp_IpAddr":     wire.PayerIP(o.PayerIP),
+		"vnp_Locale":     wire.Locale(o.Language),
 		"vnp_OrderInfo":  orderInfo(o.Description, a.Reference),
 		"vnp_OrderType":  c.OrderType,
 		"vnp_ReturnUrl":  d.ReturnURL,
@@ -100,35 +97,11 @@ func (Connector) Create(_ context.Context, d card.Dealing, o card.Order) (card.C
 // hundredths writes an amount as vnp_Amount.
 func hundredths(v money.VND) string { return v.String() + "00" }
 
-// fromHundredths reads a vnp_Amount.
-func fromHundredths(text string) (money.VND, bool) {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 || n%100 != 0 || strings.Trim(text, "0123456789") != "" {
-		return 0, false
-	}
-	return money.VND(n / 100), true
-}
-
 func vietnamTime(t time.Time) string { return t.In(clock.Vietnam).Format(layout) }
 
 // fromVietnamTime is the zero time for what is none.
 func fromVietnamTime(text string) time.Time {
 	return wire.Moment(time.ParseInLocation(layout, text, clock.Vietnam))
-}
-
-func payerIP(text string) string {
-	ip, err := netip.ParseAddr(text)
-	if err != nil {
-		return noIP
-	}
-	return ip.Unmap().WithZone("").String()
-}
-
-func locale(language string) string {
-	if language == "en" {
-		return "en"
-	}
-	return "vn"
 }
 
 // orderInfo is the description without marks or special characters.

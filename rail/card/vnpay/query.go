@@ -89,7 +89,7 @@ func (c config) call(ctx context.Context, d card.Dealing, request map[string]str
 		externalID: transactionNo(o.Raw("vnp_TransactionNo")), at: fromVietnamTime(o.Raw("vnp_PayDate")),
 	}
 	var amountOK bool
-	a.amount, amountOK = fromHundredths(o.Raw("vnp_Amount"))
+	a.amount, amountOK = wire.FromHundredths(o.Raw("vnp_Amount"))
 	signature := o.Raw(hashName)
 	if o.Err() != nil || !isCode(a.code) || a.status != "" && !isCode(a.status) {
 		return answer{}, wire.Uncertain("VNPAY's answer under HTTP %d cannot be understood", called.Status)
@@ -125,7 +125,7 @@ func requestID(parts ...string) string {
 
 // Query asks by querydr.
 func (Connector) Query(ctx context.Context, d card.Dealing, a payment.Attempt) (card.Report, error) {
-	c, err := opened(d.Config)
+	c, err := parseConfig(d.Config)
 	if err != nil {
 		return card.Report{}, err
 	}
@@ -168,7 +168,7 @@ func (Connector) Query(ctx context.Context, d card.Dealing, a payment.Attempt) (
 
 // Refund asks for a refund of the whole or of a part.
 func (Connector) Refund(ctx context.Context, d card.Dealing, r card.Refund) (card.Report, error) {
-	c, err := opened(d.Config)
+	c, err := parseConfig(d.Config)
 	if err != nil {
 		return card.Report{}, err
 	}
@@ -231,7 +231,7 @@ func (Connector) Refund(ctx context.Context, d card.Dealing, r card.Refund) (car
 
 // QueryRefund asks by querydr about the refund's own transaction (decision V7).
 func (Connector) QueryRefund(ctx context.Context, d card.Dealing, r card.Refund) (card.Report, error) {
-	c, err := opened(d.Config)
+	c, err := parseConfig(d.Config)
 	if err != nil {
 		return card.Report{}, err
 	}

@@ -40,7 +40,7 @@ func Call(ctx context.Context, d card.Doer, method, address string, header http.
 	status, answer, sent, err := d.Do(req)
 	switch {
 	case err != nil && sent:
-		return Called{}, uncertain("no answer from the acquirer: %v", err)
+		return Called{}, Uncertain("no answer from the acquirer: %v", err)
 	case err != nil:
 		return Called{}, fmt.Errorf("the acquirer was not reached: %w", err)
 	}
@@ -51,7 +51,7 @@ func Call(ctx context.Context, d card.Doer, method, address string, header http.
 	if status >= 400 && status < 500 && status != http.StatusRequestTimeout {
 		return Called{}, fmt.Errorf("the acquirer answered HTTP %d", status)
 	}
-	return Called{}, uncertain("the acquirer answered HTTP %d with something that is no JSON object", status)
+	return Called{}, Uncertain("the acquirer answered HTTP %d with something that is no JSON object", status)
 }
 
 // encode writes JSON without the escapes for HTML, so that what was signed is
@@ -69,9 +69,24 @@ func JSON(body any) (string, error) {
 	return string(b), err
 }
 
-// Uncertain makes an error that wraps card.ErrUncertain.
-func Uncertain(format string, args ...any) error { return uncertain(format, args...) }
+// Post is Call to an acquirer, named who, whose every answer has a member code:
+// one without it is no answer, and one under a status of 500 or more is of a
+// machine in trouble.
+func Post(ctx context.Context, d card.Doer, who, address, code string, body any) (*Object, error) {
+	called, err := Call(ctx, d, http.MethodPost, address, nil, body)
+	if err != nil {
+		return nil, err
+	}
+	if called.Status >= 500 {
+		return nil, Uncertain("%s answered HTTP %d", who, called.Status)
+	}
+	if !called.Object.Has(code) && called.Status >= 400 {
+		return nil, fmt.Errorf("%s answered HTTP %d", who, called.Status)
+	}
+	return called.Object, nil
+}
 
-func uncertain(format string, args ...any) error {
+// Uncertain makes an error that wraps card.ErrUncertain.
+func Uncertain(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", card.ErrUncertain, fmt.Sprintf(format, args...))
 }

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -145,6 +146,36 @@ func CheckAmount(amount money.VND) error {
 	return nil
 }
 
+// FromHundredths reads an amount that counts hundredths of a đồng, as VNPAY and
+// OnePay do; false for what is none in whole đồng.
+func FromHundredths(text string) (money.VND, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 0 || n%100 != 0 || strings.Trim(text, "0123456789") != "" {
+		return 0, false
+	}
+	return money.VND(n / 100), true
+}
+
+// NoIP is for acquirers who want an address where none is known.
+const NoIP = "127.0.0.1"
+
+// PayerIP is a payer's address as acquirers take it, or NoIP.
+func PayerIP(text string) string {
+	ip, err := netip.ParseAddr(text)
+	if err != nil {
+		return NoIP
+	}
+	return ip.Unmap().WithZone("").String()
+}
+
+// Locale is a language as VNPAY and OnePay name it.
+func Locale(language string) string {
+	if language == "en" {
+		return "en"
+	}
+	return "vn"
+}
+
 // Invalid is a configuration's error as CheckConfig returns it.
 func Invalid(err error) error {
 	if err == nil {
@@ -190,6 +221,17 @@ func ShortID(id string) string {
 		u = uuid.UUID(sum[:16])
 	}
 	return strings.ToLower(short.EncodeToString(u[:]))
+}
+
+// Describe is what a payer reads at an acquirer: the first of texts, by Text,
+// that says something.
+func Describe(texts []string, limit int, others ...rune) string {
+	for _, s := range texts {
+		if s = Text(s, limit, others...); s != "" {
+			return s
+		}
+	}
+	return "Thanh toan"
 }
 
 // Text makes s fit: control characters, and the other characters named, become

@@ -113,7 +113,7 @@ func (Connector) Create(ctx context.Context, d card.Dealing, o card.Order) (card
 	expiry := min(max(a.ExpiresAt.Sub(d.Now), minExpiry), maxExpiry)
 	r := createRequest{
 		AppID: c.appID(), AppUser: appUser, AppTransID: a.Reference, AppTime: d.Now.UnixMilli(), Amount: int64(a.Amount), Item: "[]",
-		Description: describe(o.Description, o.Merchant), EmbedData: embed, CallbackURL: d.NotifyURL, Expiry: int64(expiry / time.Second),
+		Description: wire.Describe([]string{o.Description, o.Merchant}, maxDescription), EmbedData: embed, CallbackURL: d.NotifyURL, Expiry: int64(expiry / time.Second),
 	}
 	r.MAC = mac(c.Key1, c.AppID, r.AppTransID, r.AppUser, a.Amount.String(), strconv.FormatInt(r.AppTime, 10), r.EmbedData, r.Item)
 	answer, err := c.post(ctx, d, "/v2/create", r)
@@ -141,32 +141,12 @@ func (Connector) Create(ctx context.Context, d card.Dealing, o card.Order) (card
 	return card.Created{Handoff: h}, nil
 }
 
-func describe(description, merchant string) string {
-	for _, s := range []string{description, merchant} {
-		if s = wire.Text(s, maxDescription); s != "" {
-			return s
-		}
-	}
-	return "Thanh toan"
-}
-
 // mac signs values in ZaloPay's way.
 func mac(key string, values ...string) string { return wire.HMAC(key, strings.Join(values, "|")) }
 
-// post makes a call. One answered under a status of 500 or more is of a machine
-// in trouble.
+// post makes a call.
 func (c config) post(ctx context.Context, d card.Dealing, path string, body any) (*wire.Object, error) {
-	called, err := wire.Call(ctx, d.HTTP, http.MethodPost, c.BaseURL+path, nil, body)
-	if err != nil {
-		return nil, err
-	}
-	if called.Status >= 500 {
-		return nil, wire.Uncertain("ZaloPay answered HTTP %d", called.Status)
-	}
-	if !called.Object.Has("return_code") && called.Status >= 400 {
-		return nil, fmt.Errorf("ZaloPay answered HTTP %d", called.Status)
-	}
-	return called.Object, nil
+	return wire.Post(ctx, d.HTTP, "ZaloPay", c.BaseURL+path, "return_code", body)
 }
 
 // VerifyReturn reads the query with which ZaloPay sends the payer back
