@@ -102,10 +102,10 @@ func (h *handler) find(ctx context.Context, c call, item values) (core.Transacti
 	return t, nil
 }
 
-func (h *handler) orderInfo(ctx context.Context, c call, item values) (orderInfo, error) {
+func (h *handler) orderInfo(ctx context.Context, c call, item values) (core.Transaction, orderInfo, error) {
 	t, err := h.find(ctx, c, item)
 	if err != nil {
-		return orderInfo{}, err
+		return t, orderInfo{}, err
 	}
 	o := t.Order
 	info := orderInfo{
@@ -115,7 +115,7 @@ func (h *handler) orderInfo(ctx context.Context, c call, item values) (orderInfo
 	for _, l := range o.Lines {
 		info.Items = append(info.Items, orderItem{Name: l.Name, Quantity: l.Quantity, Amount: l.Amount()})
 	}
-	return info, nil
+	return t, info, nil
 }
 
 func (h *handler) queryOrderBatch(ctx context.Context, c call) (any, error) {
@@ -123,7 +123,7 @@ func (h *handler) queryOrderBatch(ctx context.Context, c call) (any, error) {
 	answers := make([]orderInfo, len(items))
 	for i, item := range items {
 		var err error
-		if answers[i], err = h.orderInfo(ctx, c, item.(values)); err != nil {
+		if _, answers[i], err = h.orderInfo(ctx, c, item.(values)); err != nil {
 			return nil, err
 		}
 		answers[i].Index = &i
@@ -132,16 +132,12 @@ func (h *handler) queryOrderBatch(ctx context.Context, c call) (any, error) {
 }
 
 func (h *handler) queryOrder(ctx context.Context, c call) (any, error) {
-	t, err := h.orderInfo(ctx, c, c.in)
+	t, v, err := h.orderInfo(ctx, c, c.in)
 	if err != nil {
 		return nil, err
 	}
-	found, err := h.find(ctx, c, c.in)
-	if err != nil {
-		return nil, err
-	}
-	t.CreatedAt = found.Order.CreatedAt.In(clock.Vietnam).Format(zoneLayout)
-	return coded{Code: code00, Message: "Thanh cong", Data: t}, nil
+	v.CreatedAt = t.Order.CreatedAt.In(clock.Vietnam).Format(zoneLayout)
+	return coded{Code: code00, Message: "Thanh cong", Data: v}, nil
 }
 
 func (h *handler) transaction(ctx context.Context, c call, item values) (core.Transaction, transaction, error) {
