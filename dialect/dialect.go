@@ -8,6 +8,7 @@
 package dialect
 
 import (
+	"errors"
 	"time"
 
 	"github.com/thungan/thungan/booking"
@@ -28,7 +29,7 @@ type Dialect interface {
 	Notice(n Notice) (Request, error)
 
 	// Accepted says whether an answer means that the merchant has taken the
-	// notice. Body is the start of the answer, up to 1 KiB.
+	// notice. Body is the start of the answer, up to 16 KiB.
 	Accepted(status int, body []byte) bool
 
 	// Retry returns how long to wait after the tries-th failed attempt (1 is
@@ -68,6 +69,10 @@ type Ordering interface {
 type Stopping interface {
 	Stops(status int) bool
 }
+
+// ErrNoSecret is the error of a notice that has to be signed for a receiver who
+// has no secret: what is signed with none, anybody can sign.
+var ErrNoSecret = errors.New("dialect: the receiver has no secret to sign with")
 
 // Notice is one event to be told, with the payment as the event left it.
 type Notice struct {

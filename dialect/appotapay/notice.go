@@ -37,6 +37,9 @@ func (Dialect) Owes(ev payment.Event) bool { return ev.From != ev.To && ev.To.Cl
 // Notice forms an IPN: what it tells as base64 of JSON, and the HMAC of that
 // text. Nothing in it is secret.
 func (Dialect) Notice(n dialect.Notice) (dialect.Request, error) {
+	if n.Secret == "" {
+		return dialect.Request{}, dialect.ErrNoSecret
+	}
 	p := n.Payment
 	told := statusOf(p.State, payment.ReasonOf(n.Event))
 	t := noticeTransaction{

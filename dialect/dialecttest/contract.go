@@ -2,6 +2,7 @@ package dialecttest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -49,6 +50,13 @@ func (s Suite) notices(t *testing.T) {
 		_, _ = s.Dialect.Notice(someNotice(somePayment(payment.Approved, payment.BankTransfer), address))
 	}
 	_, _ = s.Dialect.Notice(dialect.Notice{})
+	if d, ok := s.Dialect.(dialect.Signing); ok && d.SignsNotices() {
+		n := someNotice(somePayment(payment.Approved, payment.BankTransfer), "https://shop.example.com/ipn")
+		n.Secret = ""
+		if r, err := s.Dialect.Notice(n); !errors.Is(err, dialect.ErrNoSecret) {
+			t.Errorf("a notice is signed with no secret: %v, %v", r.Headers, err)
+		}
+	}
 }
 
 func (s Suite) notice(t *testing.T, name string, n dialect.Notice) {

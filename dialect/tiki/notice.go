@@ -64,6 +64,9 @@ func (Dialect) Notice(n dialect.Notice) (dialect.Request, error) {
 	if u, err := url.Parse(n.URL); err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
 		return dialect.Request{}, errors.New("tiki: an IPN goes to an http or https address")
 	}
+	if n.Secret == "" {
+		return dialect.Request{}, dialect.ErrNoSecret
+	}
 	o := order.Order{ID: n.Payment.Reference, Total: n.Payment.Amount, Way: order.Online}
 	if n.Purchase != nil {
 		o = *n.Purchase

@@ -70,6 +70,9 @@ const nonceLen = 16
 // signed forms a webhook. The body is not signed; what is, is new for every
 // attempt (source 2, Webhook_Authentication).
 func signed(body any, clientID, key, secret, requestID string, at time.Time) (dialect.Request, error) {
+	if secret == "" {
+		return dialect.Request{}, dialect.ErrNoSecret
+	}
 	text, err := httpx.EncodeJSON(body)
 	if err != nil {
 		return dialect.Request{}, err

@@ -2,6 +2,7 @@ package ttdk
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,9 @@ func TestScheduleWebhook(t *testing.T) {
 		`"scheduleHash":"0123","confirmStatus":1,"scheduleTracking":"","createdAt":"2026-05-15T03:20:30.000Z","updatedAt":"2026-05-15T03:20:40.000Z"}}`
 	if string(r.Body) != want {
 		t.Errorf("got  %s\nwant %s", r.Body, want)
+	}
+	if r, err := (Dialect{}).BookingNotice(dialect.BookingNotice{Changed: dialect.BookingChange{Booking: &b}, PublicID: "c", Key: "k", RequestID: "1", At: b.UpdatedAt}); !errors.Is(err, dialect.ErrNoSecret) {
+		t.Errorf("signed with no secret: %v, %v", r.Headers, err)
 	}
 	if _, err := (Dialect{}).BookingNotice(dialect.BookingNotice{}); err == nil {
 		t.Error("nothing was told")
