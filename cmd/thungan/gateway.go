@@ -110,7 +110,7 @@ func newGateway(o options) (*gateway, error) {
 		HTTP: acquiring.NewDoer(guard.Options{AllowLoopback: o.loopback, UserAgent: "Thungan/" + version}),
 	})
 	g.client = guard.New(guard.Options{
-		AllowLoopback: o.loopback, AllowNets: o.ipnNetworks, AllowPorts: o.ipnPorts, UserAgent: "Thungan/" + version, Timeout: ipnTimeout,
+		AllowLoopback: o.loopback, AllowNets: o.ipnNetworks, AllowPorts: o.ipnPorts, UserAgent: "Thungan/" + version, Timeout: ipnTimeout, Keep: ipnAnswer,
 	})
 	g.intake = bankfeed.New(bankfeed.Config{
 		Core: g.core, Clock: o.clock, Log: o.log, Meter: g.meter, TrustedProxies: o.proxies, Interval: o.pull,

@@ -5,10 +5,14 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/thungan/thungan/core"
+	"github.com/thungan/thungan/dialect/appotapay"
+	"github.com/thungan/thungan/internal/clock"
 )
 
 // Whatever stands below a protocol's path is answered in the protocol's form,
@@ -77,5 +81,22 @@ func TestRequestsAreCountedBySurface(t *testing.T) {
 	}
 	if n := strings.Count(text, "thungan_http_request_duration_seconds_count{"); n != len(want) {
 		t.Errorf("%d surfaces, want %d", n, len(want))
+	}
+}
+
+// An acknowledgement counts however much a receiver says beside it.
+func TestLongAcknowledgement(t *testing.T) {
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"trace": %q, "status": "ok"}`, strings.Repeat("x", 4000))
+	}))
+	defer receiver.Close()
+	_, g := started(t, options{clock: clock.System(), log: slog.New(slog.NewTextHandler(io.Discard, nil)), publicURL: "http://127.0.0.1", pull: time.Minute, loopback: true})
+	r, err := http.NewRequest(http.MethodPost, receiver.URL, strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := g.client.Do(t.Context(), r)
+	if err != nil || !(appotapay.Dialect{}).Accepted(answer.Status, answer.Body) {
+		t.Errorf("%v, %d bytes of %d", err, len(answer.Body), answer.Status)
 	}
 }

@@ -22,17 +22,22 @@ import (
 // production is the handler that serve serves, and its gateway.
 func production(t *testing.T, log *slog.Logger) (http.Handler, *gateway) {
 	t.Helper()
+	return started(t, options{clock: clock.System(), log: log, publicURL: "https://pay.example.vn", pull: time.Minute})
+}
+
+// started is a gateway of options over a database and keys of its own, with its
+// handler.
+func started(t *testing.T, o options) (http.Handler, *gateway) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "key")
 	if err := vault.Generate(file); err != nil {
 		t.Fatal(err)
 	}
-	keys, err := vault.Load(file)
-	if err != nil {
+	var err error
+	if o.keys, err = vault.Load(file); err != nil {
 		t.Fatal(err)
 	}
-	o := options{
-		store: storetest.Open(t, storetest.URL(t, "sqlite")), keys: keys, clock: clock.System(), log: log, publicURL: "https://pay.example.vn", pull: time.Minute,
-	}
+	o.store = storetest.Open(t, storetest.URL(t, "sqlite"))
 	g, err := newGateway(o)
 	if err != nil {
 		t.Fatal(err)

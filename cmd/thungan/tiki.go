@@ -17,3 +17,7 @@ type tikiOptions struct {
 // ipnTimeout is how long a receiver of notifications may take: Tiki's are told
 // that they have 15 seconds, and no other protocol says less.
 const ipnTimeout = 15 * time.Second
+
+// ipnAnswer is how many bytes of a receiver's answer a protocol looks at for an
+// acknowledgement; fewer are kept.
+const ipnAnswer = 16 << 10
