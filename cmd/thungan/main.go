@@ -57,8 +57,7 @@ const about = `Thungan is the payment gateway that a Vietnamese merchant runs it
 transfers that confirm themselves, a hosted payment page, signed notifications
 and a double-entry ledger, in one program.
 
-To try it out:     thungan dev
-To take payments:  thungan serve --help
+To try it out, 'thungan dev'. To take payments, see 'thungan serve --help'.
 
 A setting, that is a flag shown with a ($NAME), may also come from the environment
 variable of that name or from the --config file. The flag wins, then the environment.`
