@@ -182,6 +182,20 @@ func TestLateApproval(t *testing.T) {
 	})
 }
 
+// The key comes behind Bearer, in any letter case, and only there.
+func TestAuthorization(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for header, want := range map[string]int{"Bearer " + w.key: 200, "bearer " + w.key: 200, w.key: 401, "Basic " + w.key: 401, "Bearer": 401, "Bearer x " + w.key: 401} {
+			r := httptest.NewRequest("GET", "/pos/v1/terminal", nil)
+			r.Header.Set("Authorization", header)
+			got := httptest.NewRecorder()
+			if w.ServeHTTP(got, r); got.Code != want {
+				t.Errorf("%s: %d %s", header, got.Code, got.Body)
+			}
+		}
+	})
+}
+
 // Whoever is not the device gets nothing; guessing is slowed down.
 func TestStrangers(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
