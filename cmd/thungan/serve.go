@@ -191,8 +191,9 @@ func (c serveCommand) options() (o options, err error) {
 	switch {
 	case err != nil || public.Hostname() == "" || (public.Scheme != "https" && public.Scheme != "http"):
 		return o, fmt.Errorf("--public-url has to be an http or https address such as https://pay.example.vn, not %q", c.PublicURL)
-	case public.User != nil || public.RawQuery != "" || public.Fragment != "":
-		return o, errors.New("--public-url has to be an address without user name, query and fragment")
+	case public.User != nil || public.RawQuery != "" || public.Fragment != "" || strings.Trim(public.Path, "/") != "":
+		// The pages' own links begin at the root of their host.
+		return o, errors.New("--public-url has to be an address without user name, path, query and fragment: the gateway needs a host of its own")
 	case c.ACME && c.TLSCert != "":
 		return o, errors.New("--acme and --tls-cert exclude each other")
 	case c.ACME && public.Scheme != "https":
@@ -211,7 +212,7 @@ func (c serveCommand) options() (o options, err error) {
 		return o, fmt.Errorf("--max-attempts has to be 1 to %d", core.MostAttempts)
 	}
 	o = options{
-		clock: clock.System(), log: c.logger(), publicURL: strings.TrimRight(c.PublicURL, "/"), pull: c.BankPullInterval,
+		clock: clock.System(), log: c.logger(), publicURL: public.Scheme + "://" + public.Host, pull: c.BankPullInterval,
 		tikiOptions: tikiOptions{signatureAge: c.TiniSignatureAge},
 		errorStatus: paykit.ErrorStatus(strings.TrimPrefix(c.PaykitErrorStatus, "default")), ipnPorts: c.AllowIPNPorts, takeover: c.TakeoverAfter, maxAttempts: c.MaxAttempts,
 		callsPerMinute: c.CallsPerMinute,
