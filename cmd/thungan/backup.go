@@ -44,9 +44,13 @@ func (c backupCommand) Run(ctx context.Context) error {
 			return fmt.Errorf("--recipient %q is no age public key: %w", text, err)
 		}
 	}
-	s, err := store.Open(ctx, flags.Database)
+	// Asked first: a good backup of this morning must not make way for a failed one.
+	if _, err := os.Lstat(c.To); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there already, and backups are never overwritten; write to another file", c.To)
+	}
+	s, err := flags.openExisting(ctx)
 	if err != nil {
-		return cannotOpen(err)
+		return err
 	}
 	defer s.Close()
 	folder, err := os.MkdirTemp(filepath.Dir(c.To), ".thungan-backup-")
@@ -63,7 +67,7 @@ func (c backupCommand) Run(ctx context.Context) error {
 	}
 	size, err := encrypt(plain, c.To, recipients)
 	if err != nil {
-		return errors.Join(err, os.Remove(c.To))
+		return err
 	}
 	fmt.Printf("%s: %d bytes, read back and found whole\n", c.To, size)
 	fmt.Println("Keep the gateway's key file elsewhere too: the backup does not have it.")
@@ -90,8 +94,9 @@ func judge(ctx context.Context, path string) error {
 	return nil
 }
 
-// encrypt writes a file for the recipients, and reads it back. To be able to,
-// without anybody's private key, it makes a key for itself and forgets it.
+// encrypt writes a new file for the recipients, and reads it back. To be able to,
+// without anybody's private key, it makes a key for itself and forgets it. When
+// it fails, it leaves no file behind but one that was there before.
 func encrypt(from, to string, recipients []age.Recipient) (size int64, err error) {
 	own, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -106,7 +111,11 @@ func encrypt(from, to string, recipients []age.Recipient) (size int64, err error
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, out.Close()) }()
+	defer func() {
+		if err = errors.Join(err, out.Close()); err != nil {
+			err = errors.Join(err, os.Remove(to))
+		}
+	}()
 	w, err := age.Encrypt(out, append(recipients, own.Recipient())...)
 	if err != nil {
 		return 0, err
@@ -241,9 +250,9 @@ writes meanwhile would be left behind. The key file stays the same.`
 }
 
 func (c copyCommand) Run(ctx context.Context) error {
-	from, err := store.Open(ctx, c.From)
+	from, err := databaseFlags{Database: c.From}.openExisting(ctx)
 	if err != nil {
-		return cannotOpen(err)
+		return fmt.Errorf("the source: %w", err)
 	}
 	defer from.Close()
 	if _, err := from.Migrate(ctx); err != nil {

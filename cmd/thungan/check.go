@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/thungan/thungan/auditor"
-	"github.com/thungan/thungan/store"
 )
 
 type checkCommand struct {
@@ -34,9 +33,9 @@ func (c checkCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := store.Open(ctx, flags.Database)
+	s, err := flags.openExisting(ctx)
 	if err != nil {
-		return cannotOpen(err)
+		return err
 	}
 	if ok, err := s.Migrated(ctx); err != nil || !ok {
 		return errors.Join(errors.New("the database is not of this program's version: bring it up to date with 'thungan migrate'"), err, s.Close())

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/dialect/paykit"
 	"github.com/thungan/thungan/internal/clock"
@@ -31,6 +33,25 @@ type databaseFlags struct {
 	Database string `help:"sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME." placeholder:"URL"`
 	KeyFile  string `help:"The file with the keys that secrets are sealed with; see 'thungan key'." placeholder:"FILE" type:"path"`
 	Keys     string `help:"The keys themselves, as in the file, instead of a file. Best given by the environment: other users of this machine can see flags." placeholder:"ID:KEY"`
+}
+
+// AfterApply lets a --data of the command line win over a database or key file of
+// the environment or the settings file: whoever types 'check --data DIR' means
+// the database in DIR.
+func (f *databaseFlags) AfterApply(k *kong.Context) error {
+	typed := map[string]bool{}
+	for _, step := range k.Path {
+		if step.Flag != nil && !step.Resolved {
+			typed[step.Flag.Name] = true
+		}
+	}
+	if typed["data"] && !typed["database"] {
+		f.Database = ""
+	}
+	if typed["data"] && !typed["key-file"] {
+		f.KeyFile = ""
+	}
+	return nil
 }
 
 func (f databaseFlags) resolve() (databaseFlags, error) {
@@ -70,6 +91,21 @@ func (f databaseFlags) open(ctx context.Context) (*store.Store, error) {
 	}
 	if _, err := s.Migrate(ctx); err != nil {
 		return nil, errors.Join(cannotOpen(err), s.Close())
+	}
+	return s, nil
+}
+
+// openExisting opens a database that has to be there: SQLite would make an empty
+// one of a mistyped path, and nothing is wrong with an empty one.
+func (f databaseFlags) openExisting(ctx context.Context) (*store.Store, error) {
+	if path, ok := strings.CutPrefix(f.Database, "sqlite:"); ok && path != "" {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("there is no database %s", path)
+		}
+	}
+	s, err := store.Open(ctx, f.Database)
+	if err != nil {
+		return nil, cannotOpen(err)
 	}
 	return s, nil
 }
