@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,7 +23,6 @@ import (
 	"github.com/thungan/thungan/internal/httpx"
 	"github.com/thungan/thungan/internal/vault"
 	"github.com/thungan/thungan/store"
-	"golang.org/x/crypto/acme/autocert"
 )
 
 // databaseFlags say where the data are and what unseals them.
@@ -135,12 +133,9 @@ func (f logFlags) logger() *slog.Logger {
 type serveCommand struct {
 	databaseFlags
 	logFlags
+	tlsFlags
 	Listen            string        `help:"Address to serve on (${default})." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
 	PublicURL         string        `help:"Where payers and merchants reach the gateway, such as https://pay.example.vn." placeholder:"URL" required:""`
-	TLSCert           string        `help:"Certificate file, for TLS without a proxy." placeholder:"FILE" type:"path" and:"tls"`
-	TLSKey            string        `help:"Its key file." placeholder:"FILE" type:"path" and:"tls"`
-	ACME              bool          `help:"Get a certificate for the public URL's host by ACME (Let's Encrypt). Port 443 has to reach --listen."`
-	ACMECache         string        `help:"Folder where ACME certificates are kept (${default})." placeholder:"DIR" type:"path" default:"acme"`
 	TrustedProxies    []string      `help:"Networks whose X-Forwarded-For is believed, such as 10.0.0.0/8." placeholder:"CIDR"`
 	BankPullInterval  time.Duration `help:"Time between two looks at the banks' transactions APIs." default:"1m"`
 	AllowIPNNetworks  []string      `help:"Networks that notifications may go to though they are private, such as 10.1.2.0/24 where the operator's own shops are." name:"allow-ipn-networks" placeholder:"CIDR"`
@@ -180,6 +175,10 @@ func (c serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	public, err := url.Parse(o.publicURL)
+	if err != nil {
+		return err
+	}
 	flags, err := c.resolve()
 	if err != nil {
 		return err
@@ -187,7 +186,11 @@ func (c serveCommand) Run(ctx context.Context) error {
 	if o.keys, err = flags.keyring(); err != nil {
 		return err
 	}
-	ln, err := c.listen()
+	secure, err := c.tlsFlags.config(public, c.Data, o.clock, o.log)
+	if err != nil {
+		return err
+	}
+	ln, err := listenTLS(c.Listen, secure)
 	if err != nil {
 		return err
 	}
@@ -230,10 +233,6 @@ func (c serveCommand) options() (o options, err error) {
 	case public.User != nil || public.RawQuery != "" || public.Fragment != "" || strings.Trim(public.Path, "/") != "":
 		// The pages' own links begin at the root of their host.
 		return o, errors.New("--public-url has to be an address without user name, path, query and fragment: the gateway needs a host of its own")
-	case c.ACME && c.TLSCert != "":
-		return o, errors.New("--acme and --tls-cert exclude each other")
-	case c.ACME && public.Scheme != "https":
-		return o, errors.New("--acme needs an https --public-url")
 	case c.BankPullInterval < time.Second:
 		return o, errors.New("--bank-pull-interval has to be 1s or more")
 	case c.TTDKPerMinute < -1 || c.TTDKPerMinute == 0 || c.TTDKPerMinute > 1_000_000:
@@ -259,43 +258,6 @@ func (c serveCommand) options() (o options, err error) {
 	}
 	o.ipnNetworks, err = prefixes("--allow-ipn-networks", c.AllowIPNNetworks)
 	return o, err
-}
-
-// listen opens the address, with TLS when the flags ask for it.
-func (c serveCommand) listen() (net.Listener, error) {
-	config, err := c.tls()
-	if err != nil {
-		return nil, err
-	}
-	ln, err := listen(c.Listen)
-	if err != nil || config == nil {
-		return ln, err
-	}
-	return tls.NewListener(ln, config), nil
-}
-
-// tls is nil when the gateway is to speak plain HTTP.
-func (c serveCommand) tls() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
-	switch {
-	case c.ACME:
-		public, err := url.Parse(c.PublicURL)
-		if err != nil {
-			return nil, err
-		}
-		manager := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(public.Hostname()), Cache: autocert.DirCache(c.ACMECache)}
-		config = manager.TLSConfig()
-		config.MinVersion = tls.VersionTLS12
-	case c.TLSCert != "":
-		pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-		if err != nil {
-			return nil, fmt.Errorf("--tls-cert and --tls-key: %w", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	default:
-		return nil, nil
-	}
-	return config, nil
 }
 
 // listen opens an address, or says what to do when it is taken.
