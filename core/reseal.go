@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thungan/thungan/internal/vault"
 	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/store"
 )
@@ -72,6 +73,37 @@ func (c *Core) Reseal(ctx context.Context, by Actor) ([]Resealed, error) {
 		}
 	}
 	return report, c.update(ctx, "reseal", func(w *work) error { return w.audit(ctx, by, "vault.reseal", c.vault.Primary(), nil, done) })
+}
+
+// Unopened is how many texts of one column were sealed with keys that the vault
+// has not.
+type Unopened struct {
+	Column string // "connectors.config"
+	Texts  int    // sealed texts in it
+	Lost   int    // of them, those that cannot be opened
+}
+
+// Unopened looks at every column of sealed texts, and gives those that have any.
+// It goes by the ids of keys and opens nothing.
+func (c *Core) Unopened(ctx context.Context) ([]Unopened, error) {
+	var prefixes []string
+	for _, id := range c.vault.IDs() {
+		prefixes = append(prefixes, vault.Prefix(id))
+	}
+	var report []Unopened
+	for _, column := range sealedColumns {
+		u, err := view(ctx, c, "sealed_texts", func(tx *store.Tx) (u Unopened, err error) {
+			u.Texts, u.Lost, err = tx.CountSealed(ctx, column.SealedColumn, prefixes)
+			return u, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if u.Column = column.Table + "." + column.Column; u.Texts > 0 {
+			report = append(report, u)
+		}
+	}
+	return report, nil
 }
 
 func (c *Core) resealBatch(ctx context.Context, column sealedColumn, batch []store.Sealed) (done int, err error) {

@@ -43,6 +43,21 @@ func (tx *Tx) SealedTexts(ctx context.Context, c SealedColumn) ([]Sealed, error)
 	return all, rows.Err()
 }
 
+// CountSealed says how many sealed texts a column has, and how many of them begin
+// with none of the prefixes.
+func (tx *Tx) CountSealed(ctx context.Context, c SealedColumn, prefixes []string) (all, others int, err error) {
+	known, args := "", []any{}
+	for i, p := range prefixes {
+		args = append(args, p)
+		known += fmt.Sprintf(` AND SUBSTR(%s, 1, %d) <> $%d`, c.Column, len(p), i+1)
+	}
+	count := `SELECT COUNT(*) FROM ` + c.Table + ` WHERE ` + c.Column + ` LIKE 'v1:%'`
+	if err = tx.conn.QueryRowContext(ctx, count).Scan(&all); err != nil {
+		return 0, 0, err
+	}
+	return all, others, tx.conn.QueryRowContext(ctx, count+known, args...).Scan(&others)
+}
+
 // SwapSealed puts a text in the place of another, and says whether the other
 // was still there.
 func (tx *Tx) SwapSealed(ctx context.Context, c SealedColumn, old Sealed, text string) (bool, error) {

@@ -251,7 +251,11 @@ func (g *gateway) gauges() error {
 		}
 		return pending, oldest
 	}
-	return errors.Join(
+	var clocks error
+	if g.store.Engine() == "postgres" { // SQLite has no clock of its own
+		clocks = g.meter.DatabaseClock(g.driftGauge)
+	}
+	return errors.Join(clocks, g.meter.Ready(g.readyGauge), g.meter.FeedLags(g.feedLags),
 		g.meter.Queue("outbox", func() float64 { n, _ := backlog(); return float64(n) }),
 		g.meter.Oldest(func() time.Duration {
 			if _, oldest := backlog(); !oldest.IsZero() {

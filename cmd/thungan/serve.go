@@ -204,6 +204,9 @@ func (c serveCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, ln.Close(), o.store.Close())
 	}
+	if err := g.judgeSurroundings(ctx); err != nil {
+		return errors.Join(err, ln.Close(), o.store.Close())
+	}
 	srv := httpx.NewServer(o.harden(g.handler), o.log)
 	serve := func(ctx context.Context, ln net.Listener) error { return httpx.Serve(ctx, srv, ln, drainFor) }
 	return g.run(ctx, ln, serve, func() error {

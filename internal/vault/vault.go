@@ -17,6 +17,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -51,6 +53,12 @@ type Keyring struct {
 
 // Primary is the id of the key that seals.
 func (k *Keyring) Primary() string { return k.primary }
+
+// IDs are the ids of all keys, in no order.
+func (k *Keyring) IDs() []string { return slices.Collect(maps.Keys(k.keys)) }
+
+// Prefix is how every text that the key of that id has sealed begins.
+func Prefix(id string) string { return version + ":" + id + ":" }
 
 // Seal encrypts plaintext into the text "v1:keyid:base64(nonce|ciphertext)".
 // context says what the secret is and whose, for example "merchant/42/hash_key";
