@@ -115,9 +115,9 @@ func (a *API) checkFeedChange(ctx context.Context, name string, secret, api *str
 	if err != nil {
 		return err
 	}
-	oldSecret, oldAPI, err := a.core.FeedSecrets(f)
+	nextSecret, nextAPI, err := a.core.FeedSecretsAfter(f, secret, api)
 	if err != nil {
 		return err
 	}
-	return a.checkFeed(f.Kind, or(secret, oldSecret), or(api, oldAPI))
+	return a.checkFeed(f.Kind, nextSecret, nextAPI)
 }

@@ -133,6 +133,26 @@ func (c *Core) FeedSecrets(f payment.Feed) (secret, api string, err error) {
 	return string(plain), string(credentials), nil
 }
 
+// FeedSecretsAfter are a feed's secret and API credentials as they will be after a
+// change; what is nil stays. Only what stays is opened, so that a feed whose
+// secrets were sealed with a lost key can be given new ones.
+func (c *Core) FeedSecretsAfter(f payment.Feed, newSecret, newAPI *string) (secret, api string, err error) {
+	if newSecret == nil || newAPI == nil && f.API != "" {
+		if secret, api, err = c.FeedSecrets(f); err != nil {
+			return "", "", &payment.Error{
+				Code: payment.CodeInvalidState, Text: "what is to stay cannot be opened: a key is missing in the key file; give both the secret and the API credentials", Cause: err,
+			}
+		}
+	}
+	if newSecret != nil {
+		secret = *newSecret
+	}
+	if newAPI != nil {
+		api = *newAPI
+	}
+	return secret, api, nil
+}
+
 // KeepMessage stores a verified message as it came, before anybody reads it.
 // CodeInvalidRequest unless the body is UTF-8 without NUL.
 func (c *Core) KeepMessage(ctx context.Context, feed string, body []byte) (string, error) {

@@ -405,6 +405,7 @@ func (c disableAccountCommand) Run(ctx context.Context) error { return c.enable(
 type feedCommand struct {
 	Add     addFeedCommand     `cmd:"" help:"Add a source of bank credits, reached at /bank-feeds/NAME."`
 	List    listFeedsCommand   `cmd:"" help:"List sources and until when each has been seen."`
+	Change  changeFeedCommand  `cmd:"" help:"Give a source another secret or other API credentials."`
 	Enable  enableFeedCommand  `cmd:"" help:"Believe a source."`
 	Disable disableFeedCommand `cmd:"" help:"Believe it no more."`
 }
@@ -444,6 +445,51 @@ func (c listFeedsCommand) Run(ctx context.Context) error {
 			rows = append(rows, []string{f.Name, f.Kind, f.MerchantID, fmt.Sprint(f.Enabled), shown(f.SeenUntil), f.PullError})
 		}
 		return c.table([]string{"name", "kind", "merchant", "enabled", "seen until", "last fault"}, rows)
+	})
+}
+
+type changeFeedCommand struct {
+	operatorFlags
+	Name      string `arg:"" help:"The source's name."`
+	NewSecret bool   `help:"Replace the secret by that of the environment." env:"-"`
+	NewAPI    bool   `help:"Replace the credentials of its transactions API by those of the environment; empty ones take them away." name:"new-api" env:"-"`
+	Secret    string `help:"With --new-secret: what its webhooks are verified with." env:"THUNGAN_FEED_SECRET" placeholder:"TEXT"`
+	API       string `help:"With --new-api: the credentials, JSON." name:"api" env:"THUNGAN_FEED_API" placeholder:"JSON"`
+}
+
+func (c changeFeedCommand) Help() string {
+	return `A serving gateway knows the new secret within a second. For a change without a gap give
+both secrets for a while, where the kind of source has a form for it: docs/bank-feeds.md.`
+}
+
+func (c changeFeedCommand) Run(ctx context.Context) error {
+	switch {
+	case !c.NewSecret && !c.NewAPI:
+		return errors.New("say what to change: --new-secret, --new-api or both")
+	case c.NewSecret && c.Secret == "":
+		return errors.New("--new-secret: THUNGAN_FEED_SECRET is empty")
+	}
+	return c.do(ctx, func(k *core.Core, by core.Actor) error {
+		f, err := k.Feed(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		var secret, api *string
+		if c.NewSecret {
+			secret = &c.Secret
+		}
+		if c.NewAPI {
+			api = &c.API
+		}
+		nextSecret, nextAPI, err := k.FeedSecretsAfter(f, secret, api)
+		if err != nil {
+			return err
+		}
+		if err := bankfeed.CheckFeed(f.Kind, nextSecret, nextAPI); err != nil {
+			return err
+		}
+		_, err = k.ChangeFeed(ctx, by, c.Name, secret, api, nil)
+		return err
 	})
 }
 

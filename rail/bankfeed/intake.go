@@ -124,6 +124,7 @@ func (in *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusNotFound, "no such bank feed")
 		return
 	default:
+		in.failed(r.Context(), name, err)
 		plain(w, http.StatusServiceUnavailable, "not taken in now, please send it again")
 		return
 	}
@@ -144,11 +145,20 @@ func (in *Intake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, err = in.receive(r.Context(), f, n, rail.Message{Header: r.Header, Body: body})
-	if payment.CodeOf(err) == payment.CodeUnauthorized {
+	answer := n.Answer(err)
+	switch {
+	case payment.CodeOf(err) == payment.CodeUnauthorized:
 		in.wrong.Fail(key)
 		in.log.Warn("bank message refused", "feed", name, "address", addr.String(), "why", err.Error(), "request_id", httpx.RequestIDFrom(r.Context()))
+	case answer.Status >= http.StatusInternalServerError:
+		in.failed(r.Context(), name, err)
 	}
-	write(w, n.Answer(err))
+	write(w, answer)
+}
+
+// failed logs why a sender was told to try again: senders give up in the end.
+func (in *Intake) failed(ctx context.Context, feed string, err error) {
+	in.log.Error("bank message not taken in", "feed", feed, "error", err.Error(), "request_id", httpx.RequestIDFrom(ctx))
 }
 
 func (in *Intake) throttled(w http.ResponseWriter, n rail.Notifier, wait time.Duration) {

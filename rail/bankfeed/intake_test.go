@@ -1,6 +1,7 @@
 package bankfeed_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -386,13 +387,17 @@ func TestPoisonedCredit(t *testing.T) {
 
 func TestDatabaseGone(t *testing.T) {
 	s := storetest.Open(t, storetest.URL(t, "sqlite"))
-	d := newDesk(t, s, nil)
+	var log bytes.Buffer
+	d := newDesk(t, s, func(c *bankfeed.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	d.addFeed("sepay", "")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if w := d.sepay(sepayBody); w.Code != 503 {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if !strings.Contains(log.String(), `msg="bank message not taken in" feed=sepay-one error=`) {
+		t.Errorf("the log does not say why:\n%s", &log)
 	}
 }
 
