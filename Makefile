@@ -56,14 +56,16 @@ check: ## gofmt and go vet
 $(PGTEST):
 	@$(GO) build -o $@ ./internal/pgtest/cmd/pgtest
 
-# PostgreSQL's programs, Chromium with a font that has the Vietnamese letters, and a C compiler for the race detector.
+# PostgreSQL's programs, Chromium with a font that has the Vietnamese letters, a C compiler for the race detector, and what
+# the commands of docs/runbook.md use.
 .PHONY: deps
-deps: ## install Debian's PostgreSQL, Chromium and C compiler when missing
+deps: ## install Debian's PostgreSQL, Chromium, C compiler, curl, jq and openssl when missing
 	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go $$(awk '/^go /{print $$2}' go.mod) or later (https://go.dev/dl)"; exit 1; }
 	@need=""; \
 	compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || [ -x "$$(pg_config --bindir 2>/dev/null)/postgres" ] || need="$$need postgresql"; \
 	command -v chromium >/dev/null || need="$$need chromium fonts-dejavu-core"; \
 	command -v gcc >/dev/null || need="$$need gcc libc6-dev"; \
+	for tool in curl jq openssl; do command -v $$tool >/dev/null || need="$$need $$tool"; done; \
 	[ -z "$$need" ] && exit 0; \
 	if ! command -v apt-get >/dev/null; then \
 		echo "The tests need these, and this is not Debian; install them by hand:$$need"; exit 1; fi; \
