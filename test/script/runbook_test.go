@@ -156,7 +156,7 @@ func TestRunbook(t *testing.T) {
 	}
 	script.WriteString("echo; echo '=== done'\n")
 
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // a bound for machines that do much else
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", script.String())
 	cmd.Env = []string{
