@@ -101,7 +101,8 @@ func (c *Core) Told(ctx context.Context, paymentID string, version int64) (Told,
 }
 
 // ToldTogether is Told for many events, at the cost of few. Those that it cannot
-// load, or that need more (a refund, an order), are missing; ask Told about them.
+// load, or that need more (a refund, a sale at a terminal, an order), are missing;
+// ask Told about them.
 func (c *Core) ToldTogether(ctx context.Context, events []store.EventKey) (map[store.EventKey]Told, error) {
 	found, err := view(ctx, c, "told", func(tx *store.Tx) (map[store.EventKey]store.Happening, error) { return tx.Happenings(ctx, events) })
 	if err != nil {
@@ -110,7 +111,7 @@ func (c *Core) ToldTogether(ctx context.Context, events []store.EventKey) (map[s
 	booker := c.booker()
 	all := make(map[store.EventKey]Told, len(found))
 	for key, h := range found {
-		if h.Event.RefundID != "" || h.Payment.Dialect == booker {
+		if h.Event.RefundID != "" || h.Event.Method == payment.CardPresent || h.Payment.Dialect == booker {
 			continue
 		}
 		if t, err := c.addressed(ctx, Told{Payment: h.Payment, Event: h.Event}); err == nil {

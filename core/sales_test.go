@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/thungan/thungan/core/coretest"
 	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/store"
 )
 
 // till is a terminal of the Env's first merchant.
@@ -444,5 +446,33 @@ func TestSalesByPage(t *testing.T) {
 		}
 		_, err = e.Core.Void(t.Context(), qr.Payment.ID, "x", "")
 		wantCode(t, "void a QR sale", err, payment.CodeInvalidState)
+	})
+}
+
+// What many notices tell is loaded together as it is alone: with the card that
+// paid a sale, or not at all.
+func TestToldTogetherAsAlone(t *testing.T) {
+	each(t, func(t *testing.T, e *coretest.Env) {
+		l := newTill(t, e, core.NewTerminal{})
+		var keys []store.EventKey
+		for range 2 {
+			s := l.sell(t, 50_000)
+			must[payment.Sold](t)(l.Core.ReportSale(t.Context(), core.SaleReport{
+				TerminalID: l.Terminal.ID, PaymentID: s.Payment.ID, Outcome: core.SaleApproved, Reference: s.Payment.Reference, Scheme: payment.SchemeVisa, Card: "1111",
+			}))
+			keys = append(keys, store.EventKey{PaymentID: s.Payment.ID, Version: 2})
+		}
+		p := e.Open(e.Memo, 1000)
+		e.Pay(p, 1000)
+		keys = append(keys, store.EventKey{PaymentID: p.ID, Version: 2})
+		together := must[map[store.EventKey]core.Told](t)(e.Core.ToldTogether(t.Context(), keys))
+		if _, ok := together[keys[2]]; !ok {
+			t.Error("a transfer's notice is loaded alone")
+		}
+		for key, told := range together {
+			if alone := must[core.Told](t)(e.Core.Told(t.Context(), key.PaymentID, key.Version)); !reflect.DeepEqual(told, alone) {
+				t.Errorf("together %+v\nalone %+v", told, alone)
+			}
+		}
 	})
 }
