@@ -17,11 +17,17 @@ import (
 )
 
 var sqliteEngine = engine{
-	name:       "sqlite",
-	prepare:    true,
-	wrap:       func(c db.DBTX) db.DBTX { return unlocked{c} },
-	again:      func(error) bool { return false }, // one writer: nothing to lose to
-	conflict:   func(err error) bool { return sqliteCode(err)&0xff == sqlite3.SQLITE_CONSTRAINT },
+	name:    "sqlite",
+	prepare: true,
+	wrap:    func(c db.DBTX) db.DBTX { return unlocked{c} },
+	again:   func(error) bool { return false }, // one writer: nothing to lose to
+	conflict: func(err error) bool { // not every SQLITE_CONSTRAINT: a broken reference or check is a fault of ours
+		switch sqliteCode(err) {
+		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+			return true
+		}
+		return false
+	},
 	unstorable: func(error) bool { return false }, // it stores whatever it is given
 	down: func(err error) bool {
 		switch sqliteCode(err) & 0xff {

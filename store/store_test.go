@@ -190,6 +190,9 @@ func TestErrors(t *testing.T) {
 		}
 		wantCode(t, "first", add(ctx), "")
 		wantCode(t, "again", add(ctx), payment.CodeConflict)
+		wantCode(t, "nobody's", s.Update(ctx, func(tx *store.Tx) error {
+			return tx.AddReceivingAccount(ctx, payment.ReceivingAccount{ID: ids.New(), MerchantID: ids.New(), CreatedAt: start})
+		}), payment.CodeInternal)
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
 		wantCode(t, "ended", add(ended), payment.CodeBusy)
