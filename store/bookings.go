@@ -447,6 +447,13 @@ func (tx *Tx) SaveOrder(ctx context.Context, o booking.Order) error {
 // LockPaymentOfOrder loads and locks the current payment of an order; ok is
 // false when it has none.
 func (tx *Tx) LockPaymentOfOrder(ctx context.Context, dialect string, orderID int64) (p payment.Payment, ok bool, err error) {
+	// The order first, by a statement of its own. On PostgreSQL one statement that waited for somebody who gives the
+	// order another payment would find neither that one nor the one before.
+	if _, err := tx.q.BookingOrderForUpdate(ctx, orderID); errors.Is(err, sql.ErrNoRows) {
+		return p, false, nil
+	} else if err != nil {
+		return p, false, err
+	}
 	id, err := tx.q.LockPaymentOfOrder(ctx, db.LockPaymentOfOrderParams{Dialect: dialect, ID: orderID})
 	if errors.Is(err, sql.ErrNoRows) {
 		return p, false, nil

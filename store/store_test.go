@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thungan/thungan/booking"
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/id"
 	"github.com/thungan/thungan/internal/pgtest"
@@ -396,4 +397,63 @@ func TestOpenPayments(t *testing.T) {
 			t.Errorf("nothing: %v, %v", verdicts, err)
 		}
 	})
+}
+
+// Money that comes while an order gets its next payment finds the one or the
+// other, never none.
+func TestPaymentOfOrderThatChanges(t *testing.T) {
+	eachURL(t, func(t *testing.T, url string) {
+		s := storetest.Open(t, url)
+		ctx := t.Context()
+		o := booking.Order{ID: 99, MerchantID: "m", Code: "99", Version: 1, Offers: 1, CreatedAt: start, UpdatedAt: start}
+		open := func(tx *store.Tx, code string) payment.Payment {
+			p := newPayment(o.Reference(), payment.MemoMatch(code), 1)
+			if verdict, err := tx.OpenPayment(ctx, store.Opening{Payment: p}); verdict != nil || err != nil {
+				t.Error(verdict, err)
+			}
+			return p
+		}
+		err := s.Update(ctx, func(tx *store.Tx) error {
+			open(tx, "A")
+			return tx.AddOrder(ctx, o)
+		})
+		wantCode(t, "add", err, "")
+		o.Offers, o.Version = 2, 2
+		var next, got payment.Payment
+		var ok bool
+		var finder sync.WaitGroup
+		err = s.Update(ctx, func(tx *store.Tx) error {
+			if _, err := tx.LockOrder(ctx, o.ID); err != nil {
+				return err
+			}
+			finder.Go(func() {
+				wantCode(t, "find", s.Update(ctx, func(tx *store.Tx) (err error) {
+					got, ok, err = tx.LockPaymentOfOrder(ctx, "test", o.ID)
+					return err
+				}), "")
+			})
+			if s.Engine() == "postgres" {
+				awaitLock(t, url)
+			}
+			next = open(tx, "B")
+			return tx.SaveOrder(ctx, o)
+		})
+		wantCode(t, "next offer", err, "")
+		finder.Wait()
+		if !ok || got.ID != next.ID && s.Engine() == "postgres" {
+			t.Errorf("found %v %s, want %s", ok, got.Reference, next.Reference)
+		}
+	})
+}
+
+// awaitLock waits until somebody waits for a lock.
+func awaitLock(t *testing.T, url string) {
+	t.Helper()
+	db := raw(t, url)
+	for waiting := 0; waiting == 0; {
+		err := db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }

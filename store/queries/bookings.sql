@@ -150,7 +150,7 @@ WHERE id = $1 AND version = $2 - 1;
 
 -- name: LockPaymentOfOrder :one
 SELECT p.id FROM booking_orders o JOIN payments p ON p.merchant_id = o.merchant_id AND p.dialect = sqlc.arg(dialect) AND p.reference = o.reference
-WHERE o.id = sqlc.arg(id) FOR UPDATE;
+WHERE o.id = sqlc.arg(id) FOR UPDATE OF p;
 
 -- name: InsertBookingRequest :execrows
 INSERT INTO booking_requests (merchant_id, id, order_id, amount, status, at) VALUES ($1, $2, $3, $4, $5, $6)

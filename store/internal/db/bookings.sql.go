@@ -541,7 +541,7 @@ func (q *Queries) KeyQuota(ctx context.Context, keyID string) (int64, error) {
 
 const lockPaymentOfOrder = `-- name: LockPaymentOfOrder :one
 SELECT p.id FROM booking_orders o JOIN payments p ON p.merchant_id = o.merchant_id AND p.dialect = $1 AND p.reference = o.reference
-WHERE o.id = $2 FOR UPDATE
+WHERE o.id = $2 FOR UPDATE OF p
 `
 
 type LockPaymentOfOrderParams struct {
