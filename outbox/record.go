@@ -69,9 +69,10 @@ func (r *Runner) write(ctx context.Context, batch []finished) {
 	}
 }
 
-// passing says whether the database's error may pass by itself.
+// passing says whether the database's error may pass by itself. An attempt that
+// may have been recorded is recorded once all the same.
 func passing(err error) bool {
-	return payment.CodeOf(err) == payment.CodeBusy || errors.Is(err, context.DeadlineExceeded)
+	return payment.CodeOf(err) == payment.CodeBusy || store.Uncertain(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func (r *Runner) writeOnce(ctx context.Context, batch []finished) error {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/thungan/thungan/payment"
@@ -47,6 +48,21 @@ type request struct {
 
 	verdicts []error    // of opens, good when the commit was
 	done     chan error // receives once: nil after the commit
+	stage    atomic.Int32
+}
+
+// The stages of a request. Either its caller leaves it while it is waiting, or a
+// writer takes it up: then what becomes of it is no longer the caller's to say.
+const (
+	stageWaiting int32 = iota
+	stageLeft
+	stageTaken
+)
+
+// leave gives up a request that no writer has taken up, and says whether it is
+// given up: nothing of it will be done.
+func (r *request) leave() bool {
+	return r.stage.CompareAndSwap(stageWaiting, stageLeft) || r.stage.Load() == stageLeft
 }
 
 func newCommitter(s *Store, writers int) *committer {
@@ -58,7 +74,8 @@ func newCommitter(s *Store, writers int) *committer {
 }
 
 // do queues a request and waits for its commit. A caller that goes away before
-// its request is taken up has done nothing; one that goes away later may have.
+// its request is taken up has done nothing; for one that goes away later it is
+// Uncertain.
 func (c *committer) do(r *request) error {
 	r.done = make(chan error, 1)
 	if err := c.enqueue(r); err != nil {
@@ -68,7 +85,15 @@ func (c *committer) do(r *request) error {
 	case err := <-r.done:
 		return err
 	case <-r.ctx.Done():
+	}
+	if r.leave() {
 		return r.ctx.Err()
+	}
+	select {
+	case err := <-r.done:
+		return err
+	default:
+		return uncertain(r.ctx.Err())
 	}
 }
 
@@ -118,15 +143,16 @@ func (c *committer) run() {
 	}
 }
 
-// present leaves out the requests of callers who have gone.
+// present takes requests up, but for those of callers who have gone.
 func present(group []*request) []*request {
 	here := group[:0]
 	for _, r := range group {
-		if err := r.ctx.Err(); err != nil {
-			r.done <- err
+		if r.ctx.Err() != nil && r.leave() {
 			continue
 		}
-		here = append(here, r)
+		if r.stage.CompareAndSwap(stageWaiting, stageTaken) {
+			here = append(here, r)
+		}
 	}
 	return here
 }

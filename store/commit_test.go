@@ -274,3 +274,51 @@ func TestCallersBeyondThePool(t *testing.T) {
 		})
 	}
 }
+
+// A caller who goes away while its request waits has done nothing, and is told
+// so; one whose request is being written is told that nobody knows.
+func TestCallersWhoGo(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		begun, release := make(chan struct{}), make(chan struct{})
+		hold := func(ctx context.Context) chan error {
+			answer := make(chan error, 1)
+			go func() {
+				answer <- s.Group(ctx, func(tx *store.Tx) error {
+					begun <- struct{}{}
+					<-release
+					return tx.PutSetting(context.Background(), "taken up", "x")
+				})
+			}()
+			<-begun
+			return answer
+		}
+		going, goes := context.WithCancel(t.Context())
+		gone := hold(going)
+		var others []chan error
+		for s.Engine() == "postgres" && len(others) < 3 { // it has four writers
+			others = append(others, hold(t.Context()))
+		}
+		put := func(ctx context.Context, name string) error {
+			return s.Group(ctx, func(tx *store.Tx) error { return tx.PutSetting(context.Background(), name, "x") })
+		}
+		goes()
+		wantCode(t, "in the queue", put(going, "in the queue"), payment.CodeBusy)
+		if err := <-gone; payment.CodeOf(err) != payment.CodeInternal || !store.Uncertain(err) {
+			t.Errorf("taken up: %v", err)
+		}
+		close(release)
+		for _, other := range others {
+			wantCode(t, "one who stays", <-other, "")
+		}
+		wantCode(t, "after them", put(t.Context(), "last"), "")
+		err := s.View(t.Context(), func(tx *store.Tx) error {
+			for name, want := range map[string]string{"taken up": "x", "in the queue": "", "last": "x"} {
+				if got, err := tx.Setting(t.Context(), name); got != want || err != nil {
+					t.Errorf("%s: %q, %v", name, got, err)
+				}
+			}
+			return nil
+		})
+		wantCode(t, "read", err, "")
+	})
+}

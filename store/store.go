@@ -118,7 +118,8 @@ const attempts = 8
 
 // Update runs fn in one transaction and commits it. When the database asks for
 // it (a deadlock, a serialization failure) fn is run again from the start, so
-// fn must have no effect but through tx.
+// fn must have no effect but through tx. CodeBusy says that nothing was done;
+// after an error that is Uncertain, it may have been.
 func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 	for n := 1; ; n++ {
 		err := s.once(ctx, fn)
@@ -149,9 +150,14 @@ func (s *Store) once(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := fn(&Tx{q: q, conn: tx, eng: &s.engine}); err != nil {
 		return err
 	}
-	if err = tx.Commit(); err != nil && ctx.Err() == nil && s.engine.down(err) {
-		// Not CodeBusy, which promises that nothing was done.
-		return &payment.Error{Code: payment.CodeInternal, Text: "the database went away; whether it was done is not known", Cause: lost{err}}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	switch err = tx.Commit(); {
+	case errors.Is(err, sql.ErrTxDone): // ctx has just ended it
+		return err
+	case err != nil && (ctx.Err() != nil || s.engine.down(err)):
+		return uncertain(lost{err})
 	}
 	return err
 }
@@ -164,6 +170,20 @@ type lost struct{ error }
 func (l lost) Unwrap() error { return l.error }
 
 func isLost(err error) bool { return errors.As(err, new(lost)) }
+
+var errUncertain = errors.New("store: the commit may have happened")
+
+// uncertain is the error of a commit of which nobody knows whether it happened.
+// It is not CodeBusy, which promises that nothing was done.
+func uncertain(cause error) error {
+	return &payment.Error{
+		Code: payment.CodeInternal, Text: "the database, or the caller, went away; whether it was done is not known", Cause: fmt.Errorf("%w: %w", errUncertain, cause),
+	}
+}
+
+// Uncertain says whether an error leaves open if what was to be written was
+// written. What can be written twice without harm may be tried again.
+func Uncertain(err error) bool { return errors.Is(err, errUncertain) }
 
 // prepare keeps the statements of both pools prepared from now on.
 func (s *Store) prepare(ctx context.Context) error {
