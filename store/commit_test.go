@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/thungan/thungan/money"
@@ -321,4 +323,47 @@ func TestCallersWhoGo(t *testing.T) {
 		})
 		wantCode(t, "read", err, "")
 	})
+}
+
+// A crowd of single transactions does not keep a payment waiting.
+func TestPaymentsDoNotWaitForCrowds(t *testing.T) {
+	for engine, url := range map[string]string{"sqlite": storetest.URL(t, "sqlite"), "postgres": storetest.URL(t, "postgres") + "&pool_max_conns=1"} {
+		t.Run(engine, func(t *testing.T) {
+			s := storetest.Open(t, url)
+			const crowd = 100
+			begun, release := make(chan struct{}), make(chan struct{})
+			var done atomic.Int64
+			var callers, asked sync.WaitGroup
+			callers.Go(func() {
+				_ = s.Update(t.Context(), func(*store.Tx) error { close(begun); <-release; return nil })
+			})
+			<-begun
+			asked.Add(crowd)
+			for range crowd {
+				callers.Go(func() {
+					asked.Done()
+					if err := s.Update(t.Context(), func(tx *store.Tx) error { done.Add(1); return nil }); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			asked.Wait()
+			opened := make(chan int64)
+			go func() {
+				verdicts, err := s.OpenPayments(t.Context(), []store.Opening{{Payment: newPayment("o", payment.MemoMatch("O"), 1)}})
+				if err != nil || verdicts[0] != nil {
+					t.Error(verdicts, err)
+				}
+				opened <- done.Load()
+			}()
+			for s.WriteWaits() == 0 { // the payment's
+				runtime.Gosched()
+			}
+			close(release)
+			if before := <-opened; before > crowd/4 {
+				t.Errorf("%d of %d came before the payment", before, crowd)
+			}
+			callers.Wait()
+		})
+	}
 }

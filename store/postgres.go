@@ -86,7 +86,8 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		pool.SetConnMaxIdleTime(5 * time.Minute)
 		return pool
 	}
-	s := &Store{engine: postgresEngine, write: open(stdlib.OptionAfterConnect(letGo)), read: open()}
+	turns := max(1, size-openWriters-otherWriters) // the shared commits have the other connections to themselves
+	s := &Store{engine: postgresEngine, write: open(stdlib.OptionAfterConnect(letGo)), read: open(), turns: make(chan struct{}, turns)}
 	s.opens, s.writes = newCommitter(s, openWriters), newCommitter(s, otherWriters)
 	if err := s.write.PingContext(ctx); err != nil {
 		s.Close()

@@ -76,7 +76,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	}
 	read.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	read.SetMaxIdleConns(max(4, runtime.NumCPU()))
-	s := &Store{engine: sqliteEngine, write: write, read: read}
+	s := &Store{engine: sqliteEngine, write: write, read: read, turns: make(chan struct{}, 1)}
 	s.writes = newCommitter(s, 1)
 	s.opens = s.writes
 	return s, nil

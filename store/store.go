@@ -30,6 +30,12 @@ type Store struct {
 	opens, writes *committer
 	observe       func(requests int, took time.Duration)
 
+	// turns bounds how many transactions of Update are under way, and waiting
+	// how many callers there are. A pool hands its connections out at random,
+	// so a crowd of them would keep the shared commits, all payments, waiting.
+	turns   chan struct{}
+	waiting atomic.Int64
+
 	// Prepared statements of the two pools, where that pays and the schema is
 	// there.
 	writing, reading atomic.Pointer[db.Queries]
@@ -121,8 +127,12 @@ const attempts = 8
 // fn must have no effect but through tx. CodeBusy says that nothing was done;
 // after an error that is Uncertain, it may have been.
 func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
+	defer s.waiting.Add(-1)
+	if s.waiting.Add(1) > queueMost {
+		return &errBusy
+	}
 	for n := 1; ; n++ {
-		err := s.once(ctx, fn)
+		err := s.inTurn(ctx, fn)
 		if gone := ctx.Err(); err != nil && gone != nil {
 			err = fmt.Errorf("%w: %w", gone, err) // else err may only say that the transaction has ended
 		}
@@ -135,6 +145,17 @@ func (s *Store) Update(ctx context.Context, fn func(tx *Tx) error) error {
 		case <-time.After(rand.N(time.Duration(n) * 10 * time.Millisecond)):
 		}
 	}
+}
+
+// inTurn is once when it is the caller's turn.
+func (s *Store) inTurn(ctx context.Context, fn func(tx *Tx) error) error {
+	select {
+	case s.turns <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.turns }()
+	return s.once(ctx, fn)
 }
 
 func (s *Store) once(ctx context.Context, fn func(tx *Tx) error) error {
