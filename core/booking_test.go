@@ -34,10 +34,10 @@ type street struct {
 
 // booked runs a test on either engine, on a station 57 with one place in each of
 // two times, service 101 for 120,000 đồng, and order 99 of booking 18.
-func booked(t *testing.T, test func(b street)) {
+func booked(t *testing.T, test func(b street), options ...coretest.Option) {
 	t.Helper()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		b := street{coretest.New(t, s, coretest.WithDialect(booker{})), t}
+		b := street{coretest.New(t, s, append(options, coretest.WithDialect(booker{}))...), t}
 		station := booking.Station{ID: 57, Name: "Trạm", Enabled: true, Calendar: booking.Calendar{SameDay: true, Slots: []booking.Slot{}}}
 		for weekday := range int64(7) {
 			station.Calendar.Slots = append(station.Calendar.Slots, booking.Slot{Weekday: weekday, Time: "7h-9h", Capacity: 3}, booking.Slot{Weekday: weekday, Time: "9h-11h", Capacity: 3})
@@ -230,6 +230,73 @@ func TestCollectedOnce(t *testing.T) {
 			if _, err := b.Core.Collect(b.T.Context(), other); string(reasonOf(err)) != what {
 				b.T.Errorf("%s: %v", what, err)
 			}
+		}
+	})
+}
+
+// A booking that is canceled while its order is offered has no payment that
+// could be paid afterwards, whichever of the verb's transactions it comes
+// behind; a partner who says then that it has collected is refused, and no money
+// is recorded for nothing.
+func TestCanceledWhileOffered(t *testing.T) {
+	for verb, ask := range map[string]func(b street) error{
+		"offer": func(b street) error { return second(b.Core.Offer(b.T.Context(), b.paying())) },
+		"collect": func(b street) error {
+			err := second(b.Core.Collect(b.T.Context(), core.Collected{Merchant: b.Memo.Merchant, RequestID: "R1", Order: "99", Amount: 120_000, Status: "Success", Paid: true}))
+			if reasonOf(err) != booking.NotPayable {
+				b.T.Errorf("collected: %v", err)
+			}
+			return err
+		},
+	} {
+		t.Run(verb, func(t *testing.T) {
+			var b street
+			var meanwhile func()
+			observe := coretest.WithObserve(func(did string, outcome payment.Code, _ time.Duration) {
+				if run := meanwhile; did == verb && outcome == "" && run != nil {
+					meanwhile = nil
+					run()
+				}
+			})
+			booked(t, func(made street) {
+				b = made
+				meanwhile = func() {
+					must[booking.Booking](b.T)(b.Core.CancelBooking(b.T.Context(), b.Memo.Merchant.ID, 18, "đổi ý"))
+				}
+				_ = ask(b)
+				if meanwhile != nil {
+					b.T.Fatal("nobody canceled")
+				}
+				s := must[core.Sold](b.T)(b.Core.Order(b.T.Context(), 99))
+				if s.Order.CanceledAt.IsZero() || s.Payment != nil && !s.Payment.State.Closed() {
+					b.T.Errorf("canceled at %v, its payment is %+v", s.Order.CanceledAt, s.Payment)
+				}
+				if balances := b.Balances(); len(balances) != 0 {
+					b.T.Errorf("money was recorded: %v", balances)
+				}
+			}, observe)
+		})
+	}
+}
+
+// Whoever asks for an order's payment gets one of the amount that the order then
+// came to, however many put other services on it at once.
+func TestOffersOfChangingOrders(t *testing.T) {
+	booked(t, func(b street) {
+		must[booking.Service](b.T)(b.Core.PutService(b.T.Context(), coretest.Operator, booking.Service{ID: 102, StationID: 57, Name: "Rửa xe", Price: 50_000, Enabled: true}))
+		atOnce(16, func(i int) {
+			p := b.paying()
+			if p.Services = []int64{101}; i%2 == 0 {
+				p.Services = []int64{101, 102}
+			}
+			s, err := b.Core.Offer(b.T.Context(), p)
+			if err != nil || s.Payment.Amount != s.Order.Total {
+				b.T.Errorf("%v: order of %d, payment of %d", err, s.Order.Total, s.Payment.Amount)
+			}
+		})
+		s := must[core.Sold](b.T)(b.Core.Order(b.T.Context(), 99))
+		if s.Payment == nil || s.Payment.State != payment.Open || s.Payment.Amount != s.Order.Total {
+			b.T.Errorf("in the end %+v of %d", s.Payment, s.Order.Total)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -273,10 +274,6 @@ type Paying struct {
 	StationID int64   // where; 0 leaves it as it is
 }
 
-// offerTries bounds how often an offer is begun anew because somebody else was
-// quicker.
-const offerTries = 8
-
 // Offer offers an order for payment, or finds the offer that is open: there is
 // one at a time, whoever asks how often, and a way to pay that is chosen later
 // is another way to pay the same. It refuses, in this order: booking.NotFound,
@@ -295,51 +292,55 @@ func (c *Core) Offer(ctx context.Context, p Paying) (Sold, error) {
 	if err != nil {
 		return Sold{}, err
 	}
-	for range offerTries {
-		var s Sold
-		err := c.update(ctx, "offer", func(w *work) (err error) {
-			s, err = w.offer(ctx, p, methods, ways)
-			return err
-		})
-		if err != nil || s.Payment != nil {
-			return s, err
-		}
-		switch _, err := c.Open(ctx, c.opening(p.Merchant, s.Order, ways)); payment.CodeOf(err) {
-		case "", payment.CodeDuplicateReference: // the next round finds it
-		case payment.CodeMethodNotSupported:
-			return s, booking.Refuse(booking.WrongMethod)
-		default:
-			return s, err
-		}
-	}
-	return Sold{}, payment.Fail(payment.CodeBusy, "others are changing the order all the time")
+	var s Sold
+	err = c.update(ctx, "offer", func(w *work) (err error) {
+		s, err = w.offer(ctx, p, methods, ways)
+		return err
+	})
+	return s, err
 }
 
-// waysOf lists how the money may come in, as far as the merchant can take it
-// now; the order of the methods is kept.
-func (c *Core) waysOf(ctx context.Context, merchantID string, methods []booking.Method) ([]payment.Method, error) {
-	var ways []payment.Method
+// ways are how the money may come in, as far as the merchant can take it now.
+type ways struct {
+	methods []payment.Method
+	account payment.ReceivingAccount // for transfers, ID "" when there are none
+}
+
+// waysOf lists the ways of the methods, whose order is kept.
+func (c *Core) waysOf(ctx context.Context, merchantID string, methods []booking.Method) (ways, error) {
+	var wanted []payment.Method
 	for _, m := range methods {
 		if m.Enabled {
-			ways = append(ways, m.By)
+			wanted = append(wanted, m.By)
 		}
 	}
-	ways, _, err := c.enabled(ctx, merchantID, ways)
+	taken, account, err := c.enabled(ctx, merchantID, wanted)
 	if payment.CodeOf(err) == payment.CodeMethodNotSupported {
-		return nil, nil
+		return ways{}, nil
 	}
-	return ways, err
+	return ways{taken, account}, err
 }
 
-func (c *Core) opening(m payment.Merchant, o booking.Order, ways []payment.Method) Opening {
-	return Opening{
-		Merchant: m, Dialect: c.booker(), Reference: o.Reference(), Amount: o.Total, Methods: ways, Description: o.Name, DueAt: c.Now().Add(offerFor),
+// openOffer opens an order's payment in the transaction that has the order
+// locked: between the two nobody may cancel the order or put something else on
+// it.
+func (w *work) openOffer(ctx context.Context, m payment.Merchant, o booking.Order, by ways) (*payment.Payment, error) {
+	opening := Opening{
+		Merchant: m, Dialect: w.core.booker(), Reference: o.Reference(), Amount: o.Total, Description: o.Name, DueAt: w.now.Add(offerFor),
 	}
+	if err := checkOpening(opening); err != nil {
+		return nil, err
+	}
+	p, err := w.core.newPayment(opening, by.methods)
+	if err != nil {
+		return nil, err
+	}
+	p, err = w.openPayment(ctx, p, m.DailyLimit, by.account)
+	return &p, err
 }
 
-// offer finds an order's open payment, or brings the order into the state in
-// which another one can be opened.
-func (w *work) offer(ctx context.Context, p Paying, methods []booking.Method, ways []payment.Method) (Sold, error) {
+// offer finds an order's open payment, or opens one.
+func (w *work) offer(ctx context.Context, p Paying, methods []booking.Method, by ways) (Sold, error) {
 	s, live, err := w.payable(ctx, func() (Sold, error) { return resolve(ctx, w.Tx, p.Merchant.ID, p.ID) })
 	if err != nil {
 		return s, err
@@ -349,7 +350,7 @@ func (w *work) offer(ctx context.Context, p Paying, methods []booking.Method, wa
 	if s.Method, err = pick(methods, p); err != nil {
 		return s, err
 	}
-	if !slices.Contains(ways, s.Method.By) && (live == nil || !slices.Contains(live.Methods, s.Method.By)) {
+	if !slices.Contains(by.methods, s.Method.By) && (live == nil || !slices.Contains(live.Methods, s.Method.By)) {
 		return s, booking.Refuse(booking.WrongMethod)
 	}
 	s.Order.Method, s.Order.MethodType = s.Method.Name, s.Method.Type
@@ -359,7 +360,7 @@ func (w *work) offer(ctx context.Context, p Paying, methods []booking.Method, wa
 	if s.Order.Total <= 0 {
 		return s, booking.Refuse(booking.NotPayable)
 	}
-	changed := s.Order.Total != before.Total
+	changed := live != nil && live.Amount != s.Order.Total
 	switch {
 	case live == nil: // another one is opened
 	case live.State == payment.Processing && !changed, live.State == payment.Open && !changed && slices.Contains(live.Methods, s.Method.By):
@@ -375,7 +376,11 @@ func (w *work) offer(ctx context.Context, p Paying, methods []booking.Method, wa
 		}
 		s.Order.Offers++
 	}
-	return s, w.saveOrder(ctx, before, &s.Order)
+	if err := w.saveOrder(ctx, before, &s.Order); err != nil || s.Payment != nil {
+		return s, err
+	}
+	s.Payment, err = w.openOffer(ctx, p.Merchant, s.Order, by)
+	return s, err
 }
 
 // payable locks a booking, its order and its payment, in this order, and checks
@@ -552,6 +557,10 @@ type Collected struct {
 	Paid      bool   // the money is there
 }
 
+// collectTries bounds how often a partner's word is taken anew because somebody
+// has ended the offer that its money was for.
+const collectTries = 8
+
 // Collect takes a partner's word. It refuses, in this order: booking.NotFound,
 // AlreadyPaid, NotPayable, WrongAmount, RequestReused; the order comes with the
 // refusal. What is not Paid is only remembered.
@@ -559,45 +568,54 @@ func (c *Core) Collect(ctx context.Context, in Collected) (Sold, error) {
 	if err := in.Merchant.Usable(); err != nil {
 		return Sold{}, err
 	}
-	for _, text := range []string{in.RequestID, in.Status} {
-		if err := checkText("request_id", text, 1, maxName); err != nil {
+	for field, text := range map[string]string{"request_id": in.RequestID, "status": in.Status} {
+		if err := checkText(field, text, 1, maxName); err != nil {
 			return Sold{}, err
 		}
 	}
-	for range offerTries {
-		s, settled, err := c.collect(ctx, in)
-		if err != nil || settled {
+	by, err := c.waysFor(ctx, in.Merchant.ID)
+	if err != nil {
+		return Sold{}, err
+	}
+	for range collectTries {
+		s, err := c.collect(ctx, in, by)
+		if err != nil || !in.Paid {
 			return s, err
 		}
-		ways, err := c.waysFor(ctx, in.Merchant.ID)
-		if err != nil {
-			return s, err
+		taken, err := c.settleCollected(ctx, in, s.Order, *s.Payment)
+		if errors.Is(err, errOfferEnded) {
+			continue
 		}
-		if _, err := c.Open(ctx, c.opening(in.Merchant, s.Order, ways)); err != nil && payment.CodeOf(err) != payment.CodeDuplicateReference {
-			return s, err
+		if err == nil {
+			s.Payment = &taken.Payment
 		}
+		if err == nil && taken.Replayed {
+			err = booking.Refuse(booking.AlreadyPaid)
+		}
+		return s, err
 	}
 	return Sold{}, payment.Fail(payment.CodeBusy, "others are changing the order all the time")
 }
 
 // waysFor lists how an order's money may come in besides the partner's word,
 // which is the only way when there is no other.
-func (c *Core) waysFor(ctx context.Context, merchantID string) ([]payment.Method, error) {
+func (c *Core) waysFor(ctx context.Context, merchantID string) (ways, error) {
 	methods, err := c.Methods(ctx, merchantID)
 	if err != nil {
-		return nil, err
+		return ways{}, err
 	}
-	ways, err := c.waysOf(ctx, merchantID, methods)
-	if err == nil && len(ways) == 0 {
-		ways = []payment.Method{payment.AtPartner}
+	by, err := c.waysOf(ctx, merchantID, methods)
+	if err == nil && len(by.methods) == 0 {
+		by.methods = []payment.Method{payment.AtPartner}
 	}
-	return ways, err
+	return by, err
 }
 
-// collect is one try; settled is false when a payment has to be opened first.
-func (c *Core) collect(ctx context.Context, in Collected) (s Sold, settled bool, err error) {
-	var live *payment.Payment
+// collect finds the payment that collected money is for, or opens one; what is
+// not Paid it remembers.
+func (c *Core) collect(ctx context.Context, in Collected, by ways) (s Sold, err error) {
 	err = c.update(ctx, "collect", func(w *work) error {
+		var live *payment.Payment
 		s, live, err = w.payable(ctx, func() (Sold, error) {
 			o, err := orderByCode(ctx, w.Tx, in.Merchant.ID, in.Order)
 			return withBooking(ctx, w.Tx, o, err)
@@ -611,36 +629,30 @@ func (c *Core) collect(ctx context.Context, in Collected) (s Sold, settled bool,
 		if err := w.saveOrder(ctx, s.Order, &s.Order); err != nil {
 			return err
 		}
-		request := booking.Request{MerchantID: in.Merchant.ID, ID: in.RequestID, OrderID: s.Order.ID, Amount: int64(in.Amount), Status: in.Status, At: w.now}
 		if !in.Paid {
-			return w.PutRequest(ctx, request)
+			return w.PutRequest(ctx, booking.Request{MerchantID: in.Merchant.ID, ID: in.RequestID, OrderID: s.Order.ID, Amount: int64(in.Amount), Status: in.Status, At: w.now})
 		}
 		// Looked at now, so that a refusal does not disturb the shared
-		// transaction below; kept there, with the money.
+		// transaction that takes the money in; kept there, with the money.
 		known, err := w.Request(ctx, in.Merchant.ID, in.RequestID)
-		if err == nil && (known.OrderID != s.Order.ID || known.Amount != int64(in.Amount)) {
+		switch {
+		case err == nil && (known.OrderID != s.Order.ID || known.Amount != int64(in.Amount)):
 			return booking.Refuse(booking.RequestReused)
+		case err != nil && payment.CodeOf(err) != payment.CodeNotFound:
+			return err
 		}
-		if payment.CodeOf(err) != payment.CodeNotFound {
+		if s.Payment = live; live == nil {
+			s.Payment, err = w.openOffer(ctx, in.Merchant, s.Order, by)
 			return err
 		}
 		return nil
 	})
-	switch {
-	case err != nil:
-		return s, false, err
-	case !in.Paid:
-		return s, true, nil
-	case live == nil:
-		return s, false, nil
-	}
-	taken, err := c.settleCollected(ctx, in, s.Order, *live)
-	if err == nil && taken.Replayed {
-		err = booking.Refuse(booking.AlreadyPaid)
-	}
-	s.Payment = &taken.Payment
-	return s, true, err
+	return s, err
 }
+
+// errOfferEnded says that a payment can take no money any more; the order's next
+// one may.
+var errOfferEnded = payment.Fail(payment.CodeConflict, "the offer ended meanwhile")
 
 // settleCollected gives what a partner has collected to a payment.
 func (c *Core) settleCollected(ctx context.Context, in Collected, o booking.Order, p payment.Payment) (Taken, error) {
@@ -652,8 +664,12 @@ func (c *Core) settleCollected(ctx context.Context, in Collected, o booking.Orde
 	}
 	lock := func(ctx context.Context) (payment.Payment, error) {
 		locked, err := w.LockPayment(ctx, p.ID)
-		if err == nil && locked.State == payment.Approved {
+		switch {
+		case err != nil:
+		case locked.State == payment.Approved:
 			err = booking.Refuse(booking.AlreadyPaid)
+		case locked.State.Closed(), locked.State == payment.Open && !w.now.Before(locked.DueAt):
+			err = errOfferEnded
 		}
 		return locked, err
 	}

@@ -81,8 +81,18 @@ func (c *Core) build(ctx context.Context, o Opening) (payment.Payment, payment.R
 	if err != nil {
 		return refuse(err)
 	}
-	if err := amountAllowed(o.Merchant, o.Amount); err != nil {
+	p, err := c.newPayment(o, methods)
+	if err != nil {
 		return refuse(err)
+	}
+	return p, account, nil
+}
+
+// newPayment makes the payment that an opening asks for, by methods that the
+// merchant can take.
+func (c *Core) newPayment(o Opening, methods []payment.Method) (payment.Payment, error) {
+	if err := amountAllowed(o.Merchant, o.Amount); err != nil {
+		return payment.Payment{}, err
 	}
 	now := c.Now()
 	due := o.DueAt
@@ -90,7 +100,7 @@ func (c *Core) build(ctx context.Context, o Opening) (payment.Payment, payment.R
 		due = now.Add(DefaultDue)
 	}
 	if due = due.UTC().Truncate(time.Millisecond); !due.After(now) {
-		return refuse(payment.Fail(payment.CodeInvalidDueTime, "the due time has passed"))
+		return payment.Payment{}, payment.Fail(payment.CodeInvalidDueTime, "the due time has passed")
 	}
 	p := payment.Payment{
 		ID: c.ids.New(), MerchantID: o.Merchant.ID, PlatformID: o.Platform.ID, Dialect: o.Dialect, Reference: o.Reference, Version: 1,
@@ -107,7 +117,7 @@ func (c *Core) build(ctx context.Context, o Opening) (payment.Payment, payment.R
 	if o.Merchant.DailyLimit > 0 {
 		p.LimitDay = now.In(clock.Vietnam).Format(time.DateOnly)
 	}
-	return p, account, nil
+	return p, nil
 }
 
 // checkOpening refuses texts that the databases cannot keep or may not. What a reference

@@ -372,10 +372,6 @@ func (w *work) startPaying(ctx context.Context, n PayingApp, p payment.Payment, 
 	if err := w.SaveAppOrder(ctx, o); err != nil {
 		return placed, err
 	}
-	// As it will be loaded: with the address that its notices go to.
-	if p, err = w.LockPayment(ctx, p.ID); err != nil {
-		return placed, err
-	}
 	if n.Way == order.OnDelivery {
 		p, err = w.apply(ctx, p, payment.Step{Act: payment.ActProcess, Actor: "payer", Reason: "cash on delivery"})
 	}
@@ -383,7 +379,8 @@ func (w *work) startPaying(ctx context.Context, n PayingApp, p payment.Payment, 
 }
 
 // openPayment inserts a payment in this transaction, under a transfer code that
-// nobody has.
+// nobody has, and returns it as it will be loaded: with the address that its
+// notices go to.
 func (w *work) openPayment(ctx context.Context, p payment.Payment, limit money.VND, account payment.ReceivingAccount) (payment.Payment, error) {
 	for range codeTries {
 		if account.ID != "" {
@@ -397,9 +394,13 @@ func (w *work) openPayment(ctx context.Context, p payment.Payment, limit money.V
 		if err != nil {
 			return p, err
 		}
-		if !errors.Is(verdict, store.ErrCodeTaken) {
+		if errors.Is(verdict, store.ErrCodeTaken) {
+			continue
+		}
+		if verdict != nil {
 			return p, verdict
 		}
+		return w.LockPayment(ctx, p.ID)
 	}
 	return p, payment.Fail(payment.CodeBusy, "no free transfer code was found")
 }
