@@ -474,7 +474,8 @@ func (w *work) cancelAppOrder(ctx context.Context, o order.Order, p payment.Paym
 // MoneyReceived records, as an administrative act, that cash was collected or a
 // transfer has come for an order whose money the gateway does not see. Amount 0
 // is all that is due. Reference tells one receipt from another of the same
-// order, "" for the only one: the same again changes nothing.
+// order, "" for the only one: the same again changes nothing, and CodeConflict
+// says that the reference is another receipt's.
 func (c *Core) MoneyReceived(ctx context.Context, by Actor, id string, amount money.VND, reference string) (PlacedOrder, error) {
 	placed, err := c.AnyAppOrder(ctx, id)
 	if err != nil {
@@ -497,14 +498,22 @@ func (c *Core) MoneyReceived(ctx context.Context, by Actor, id string, amount mo
 			r.Amount = placed.Payment.Amount // told again
 		}
 	}
-	taken, err := c.Receive(ctx, r)
-	if err != nil {
-		return placed, err
+	stop := c.timed("order_money_received")
+	w := &work{core: c, now: c.Now()}
+	taken, err := w.receive(ctx, r, func(ctx context.Context) (payment.Payment, error) { return w.LockPayment(ctx, r.PaymentID) },
+		func(ctx context.Context, credit payment.Credit) error {
+			return w.audit(ctx, by, "order.money_received", id, nil, map[string]any{"amount": credit.Amount, "credit_id": credit.ID, "reference": reference})
+		})
+	if err == nil && taken.Replayed && (amount != 0 && amount != taken.Credit.Amount || amount == 0 && taken.Payment.Due() > 0) {
+		err = payment.Fail(payment.CodeConflict, "a receipt of "+taken.Credit.Amount.String()+" đồng was recorded under this reference; give the other one a reference of its own")
 	}
+	stop(err)
+	if err != nil {
+		return placed, c.failed("order_money_received", err)
+	}
+	c.after(w)
 	placed.Payment = taken.Payment
-	return placed, c.update(ctx, "order_money_received", func(w *work) error {
-		return w.audit(ctx, by, "order.money_received", id, nil, map[string]any{"amount": taken.Credit.Amount, "credit_id": taken.Credit.ID, "outcome": taken.Credit.Outcome})
-	})
+	return placed, nil
 }
 
 // ActorMerchant is who moves a payment when its merchant's server does.

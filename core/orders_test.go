@@ -15,6 +15,7 @@ import (
 	"github.com/thungan/thungan/order"
 	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/signin"
+	"github.com/thungan/thungan/store"
 )
 
 func placing(e *coretest.Env, amount money.VND) core.Placing {
@@ -167,6 +168,49 @@ func TestTestedOrders(t *testing.T) {
 		if o.Stage() != order.Canceled {
 			t.Errorf("%s", o.Stage())
 		}
+	})
+}
+
+// Money that an operator records comes in once for each receipt: the same again
+// changes nothing, and another one under its reference is refused, not dropped.
+func TestMoneyReceived(t *testing.T) {
+	each(t, func(t *testing.T, e *coretest.Env) {
+		o := startPaying(t, e, place(t, e, 100_000), order.OnDelivery)
+		receive := func(amount money.VND, reference string) (core.PlacedOrder, error) {
+			return e.Core.MoneyReceived(t.Context(), coretest.Operator, o.Order.ID, amount, reference)
+		}
+		acts := func() (n int) {
+			for _, a := range must[[]store.AuditRecord](t)(e.Core.AuditLog(t.Context(), "", 0)) {
+				if a.Act == "order.money_received" && a.Subject == o.Order.ID {
+					n++
+				}
+			}
+			return n
+		}
+		for _, step := range []struct {
+			what      string
+			amount    money.VND
+			reference string
+			code      payment.Code
+			received  money.VND
+			acts      int
+		}{
+			{"a part", 40_000, "", "", 40_000, 1},
+			{"the same again", 40_000, "", "", 40_000, 1},
+			{"another one", 30_000, "", payment.CodeConflict, 40_000, 1},
+			{"the rest under its reference", 0, "", payment.CodeConflict, 40_000, 1},
+			{"another one of its own", 20_000, "b", "", 60_000, 2},
+			{"as much as the first, all that is due", 0, "", payment.CodeConflict, 60_000, 2},
+			{"the rest", 0, "c", "", 100_000, 3},
+			{"the rest again", 0, "c", "", 100_000, 3},
+		} {
+			_, err := receive(step.amount, step.reference)
+			wantCode(t, step.what, err, step.code)
+			if p := e.Reload(o.Payment); p.Received != step.received || acts() != step.acts {
+				t.Errorf("%s: %d received, %d acts in the audit log", step.what, p.Received, acts())
+			}
+		}
+		checkPayment(t, e, o.Payment.ID)
 	})
 }
 
