@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -345,11 +346,19 @@ func (c *Core) captured(ctx context.Context, a payment.Attempt, word Word) (Reso
 		if r.Attempt, err = c.Attempt(ctx, a.ID); err != nil {
 			return r, err
 		}
-		if known := r.Attempt.ExternalID; word.ExternalID != "" && known != "" && known != word.ExternalID {
+		switch known := r.Attempt.ExternalID; {
+		case word.ExternalID == "" || known == word.ExternalID:
+		case known != "":
 			return r, payment.Fail(payment.CodeConflict, "another transaction for the same order: charged twice?")
+		default:
+			// A person had said that it was paid; a refund needs the acquirer's id.
+			r.Attempt, err = c.onAttempt(ctx, "resolve", a.ID, func(_ *work, a *payment.Attempt, _ payment.Payment) error {
+				a.ExternalID = cmp.Or(a.ExternalID, word.ExternalID)
+				return nil
+			})
 		}
 	}
-	return r, nil
+	return r, err
 }
 
 // notCaptured takes in every other word.

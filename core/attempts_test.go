@@ -323,6 +323,24 @@ func TestFoundOut(t *testing.T) {
 	})
 }
 
+// What a person has judged paid keeps the acquirer's id when the acquirer tells
+// it later: without it nothing can be refunded.
+func TestIDAfterJudgement(t *testing.T) {
+	each(t, func(t *testing.T, e *coretest.Env) {
+		a := newAcquirer(t, e)
+		at := a.send(a.open(1000))
+		must[core.Resolved](t)(e.Core.JudgeAttempt(t.Context(), coretest.Operator, at.ID, true, "seen in the portal"))
+		for range 2 {
+			if r := a.resolve(at, payment.AttemptDone); r.Attempt.ExternalID != "x-"+at.ID || !r.Told {
+				t.Errorf("%+v", r)
+			}
+		}
+		if now := must[payment.Attempt](t)(e.Core.Attempt(t.Context(), at.ID)); now.ExternalID != "x-"+at.ID || now.Review {
+			t.Errorf("%+v", now)
+		}
+	})
+}
+
 // What an acquirer reports is compared with our own row.
 func TestContradictions(t *testing.T) {
 	each(t, func(t *testing.T, e *coretest.Env) {
