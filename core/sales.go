@@ -257,6 +257,11 @@ func (c *Core) AwaitSale(ctx context.Context, terminalID string) (sold payment.S
 	}
 }
 
+var (
+	errNoSale   = payment.Fail(payment.CodePaymentNotFound, "the terminal has no such sale")
+	errPaidByQR = payment.Fail(payment.CodeInvalidState, "the sale is paid by QR code, not at the device")
+)
+
 // lockSale locks a terminal, then a payment, and loads the sale, which has to
 // be the terminal's. CodePaymentNotFound otherwise.
 func (w *work) lockSale(ctx context.Context, terminalID, paymentID string) (payment.Sold, error) {
@@ -269,7 +274,7 @@ func (w *work) lockSale(ctx context.Context, terminalID, paymentID string) (paym
 	}
 	s, ok, err := w.Sale(ctx, paymentID)
 	if err == nil && (!ok || s.TerminalID != terminalID) {
-		err = payment.Fail(payment.CodePaymentNotFound, "the terminal has no such sale")
+		err = errNoSale
 	}
 	return payment.Sold{Payment: p, Sale: s}, err
 }
@@ -368,7 +373,7 @@ func (w *work) endSale(ctx context.Context, sold *payment.Sold, r SaleReport) er
 	end := endings[r.Outcome]
 	switch p := sold.Payment; {
 	case sold.Sale.Method != payment.CardPresent:
-		return payment.Fail(payment.CodeInvalidState, "the sale is paid by QR code, not at the device")
+		return errPaidByQR
 	case p.State == end.to:
 		return nil // told again, or as the due time has told
 	case p.State.Closed():
@@ -399,21 +404,26 @@ func (w *work) endSale(ctx context.Context, sold *payment.Sold, r SaleReport) er
 
 // approveSale takes in the money of a sale.
 func (c *Core) approveSale(ctx context.Context, r SaleReport) (payment.Sold, error) {
-	known, err := c.Payment(ctx, r.PaymentID)
-	if err != nil {
+	known, err := c.Sale(ctx, r.PaymentID)
+	switch {
+	case err != nil:
 		return payment.Sold{}, err
+	case known.Sale.TerminalID != r.TerminalID:
+		return payment.Sold{}, errNoSale
+	case known.Sale.Method != payment.CardPresent:
+		return payment.Sold{}, errPaidByQR
 	}
+	// The above does not change, and is asked before: a refusal in the shared
+	// transaction would make its neighbours run again.
 	stop := c.timed("report_sale")
 	w := &work{core: c, now: c.Now()}
 	var sold payment.Sold
 	taken, err := w.receive(ctx, Receipt{
-		PaymentID: known.ID, Channel: payment.ChannelTerminal, Method: payment.CardPresent, Source: terminalSignal(r.TerminalID),
+		PaymentID: known.Payment.ID, Channel: payment.ChannelTerminal, Method: payment.CardPresent, Source: terminalSignal(r.TerminalID),
 		// A device may use a number again for another sale.
-		ExternalID: known.ID + "/" + r.Reference, AccountID: r.TerminalID, Amount: known.Amount, Actor: ActorTerminal, OccurredAt: r.OccurredAt,
+		ExternalID: known.Payment.ID + "/" + r.Reference, AccountID: r.TerminalID, Amount: known.Payment.Amount, Actor: ActorTerminal, OccurredAt: r.OccurredAt,
 	}, func(ctx context.Context) (p payment.Payment, err error) {
-		if sold, err = w.lockSale(ctx, r.TerminalID, r.PaymentID); err == nil && sold.Sale.Method != payment.CardPresent {
-			err = payment.Fail(payment.CodeInvalidState, "the sale is paid by QR code, not at the device")
-		}
+		sold, err = w.lockSale(ctx, r.TerminalID, r.PaymentID)
 		return sold.Payment, err
 	}, func(ctx context.Context, _ payment.Credit) error {
 		if sold.Sale.Reference != "" {
