@@ -340,6 +340,9 @@ func (c *Core) CancelBooking(ctx context.Context, merchantID string, id int64, r
 // SetBookingStatus is what a station's staff does: it confirms a booking, closes
 // it when it is over, or cancels it.
 func (c *Core) SetBookingStatus(ctx context.Context, by Actor, id int64, to booking.Status, reason string) (booking.Booking, error) {
+	if err := checkNote("reason", reason); err != nil {
+		return booking.Booking{}, err
+	}
 	return c.changeBooking(ctx, "set_booking_status", id, func(w *work, b *booking.Booking) error {
 		before := b.Status
 		switch {
