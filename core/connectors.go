@@ -71,7 +71,7 @@ func checkConnector(conn payment.Connector) error {
 		return invalid("methods", "are missing: say what the connector is used for")
 	}
 	for i, m := range conn.Methods {
-		if m == payment.BankTransfer || m == payment.CardPresent || m == payment.COD || slices.Contains(conn.Methods[:i], m) {
+		if byHand(m) || slices.Contains(conn.Methods[:i], m) {
 			return invalid("methods", "has one that no acquirer takes, or one twice: "+string(m))
 		}
 	}

@@ -153,7 +153,7 @@ func (w *work) refund(ctx context.Context, paymentID string, r payment.Refund, p
 
 // byHand says whether money of a method is given back by people only.
 func byHand(m payment.Method) bool {
-	return m == payment.BankTransfer || m == payment.CardPresent || m == payment.COD
+	return m == payment.BankTransfer || m == payment.CardPresent || m == payment.COD || m == payment.AtPartner
 }
 
 // refundSource is the credit that a refund is taken from: a capture with enough
