@@ -64,7 +64,7 @@ func (s *Service) askAttempt(ctx context.Context, item store.Item) outbox.Result
 	case err == nil:
 	case payment.CodeOf(err) == payment.CodeInvalidAmount, payment.CodeOf(err) == payment.CodeConflict:
 		return settled // it is on a person's list
-	case payment.CodeOf(err) == payment.CodeBusy && ctx.Err() != nil:
+	case ctx.Err() != nil:
 		return soon(err)
 	default:
 		text = err.Error()
@@ -170,7 +170,7 @@ func (s *Service) askRefund(ctx context.Context, item store.Item) outbox.Result 
 		return settled
 	case payment.CodeOf(err) == payment.CodeConflict:
 		return settled // it is on a person's list
-	case payment.CodeOf(err) == payment.CodeBusy && ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil:
 		return soon(err)
 	}
 	text := "the refund is under way"
