@@ -183,3 +183,9 @@ func (c *Core) PageOf(ctx context.Context, paymentID string) (string, error) {
 // AttemptKey is 128 bits that only this gateway can make from an attempt's id;
 // they are in the address that the payer comes back to.
 func (c *Core) AttemptKey(attemptID string) string { return c.keyOf("attempt " + attemptID) }
+
+// PageKey is the unguessable part of a payment's addresses.
+func (c *Core) PageKey(p payment.Payment) string { return c.keyOf(p.ID) }
+
+// PublicURL is where payers reach the gateway, without a trailing slash.
+func (c *Core) PublicURL() string { return c.publicURL }
