@@ -71,6 +71,7 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
+	config.DialFunc = newDialer().DialContext
 	config.RuntimeParams["application_name"] = "thungan"
 	size := poolSize
 	if given, ok := config.RuntimeParams[poolParameter]; ok {
@@ -94,6 +95,18 @@ func openPostgres(ctx context.Context, url string) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// vanishedAfter is how long a server may say nothing to what was sent to it.
+const vanishedAfter = 15 * time.Second
+
+// newDialer makes connections that notice when their server is gone without a
+// word.
+func newDialer() *net.Dialer {
+	return &net.Dialer{
+		Control:         unanswered(vanishedAfter),
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3},
+	}
 }
 
 // letGo has the server end a transaction whose node does not go on with it, because its machine is frozen or cut off:
