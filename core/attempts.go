@@ -81,7 +81,7 @@ func (c *Core) StartAttempt(ctx context.Context, s Starting) (a payment.Attempt,
 			return err
 		}
 		if p.Method != s.Method {
-			if p, err = w.apply(ctx, p, payment.Step{Act: payment.ActChoose, Actor: "payer", Method: s.Method}); err != nil {
+			if p, err = w.apply(ctx, p, payment.Step{Act: payment.ActChoose, Actor: ActorPayer, Method: s.Method}); err != nil {
 				return err
 			}
 		}
@@ -182,7 +182,7 @@ func (w *work) process(ctx context.Context, p payment.Payment, m payment.Method)
 	if p.State != payment.Open {
 		return nil
 	}
-	_, err := w.apply(ctx, p, payment.Step{Act: payment.ActProcess, Actor: "payer", Method: m})
+	_, err := w.apply(ctx, p, payment.Step{Act: payment.ActProcess, Actor: ActorPayer, Method: m})
 	return err
 }
 
@@ -231,7 +231,7 @@ func (c *Core) LeaveAttempt(ctx context.Context, paymentID string) (payment.Paym
 		if err := w.saveAttempt(ctx, &tried[i]); err != nil {
 			return err
 		}
-		p, err = w.reopen(ctx, p, "payer", "the payer chooses another way to pay")
+		p, err = w.reopen(ctx, p, ActorPayer, "the payer chooses another way to pay")
 		return err
 	})
 	return p, err

@@ -333,7 +333,7 @@ func (c *Core) CancelBooking(ctx context.Context, merchantID string, id int64, r
 		case b.Status != booking.New:
 			return booking.Refuse(booking.StaffConfirmed)
 		}
-		return w.cancelBooking(ctx, b, "merchant", reason)
+		return w.cancelBooking(ctx, b, ActorMerchant, reason)
 	})
 }
 

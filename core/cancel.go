@@ -6,8 +6,8 @@ import (
 	"github.com/thungan/thungan/payment"
 )
 
-// Cancel ends the offer of an open payment. The actor is "payer", "merchant" or
-// somebody's name. CodeInvalidState when it is open no more.
+// Cancel ends the offer of an open payment. The actor is ActorPayer, ActorMerchant
+// or somebody's name. CodeInvalidState when it is open no more.
 func (c *Core) Cancel(ctx context.Context, id, actor, reason string) (payment.Payment, error) {
 	var p payment.Payment
 	err := c.update(ctx, "cancel", func(w *work) (err error) {
@@ -54,7 +54,7 @@ func (c *Core) Choose(ctx context.Context, id string, m payment.Method) (payment
 				return err
 			}
 			if offered == m {
-				p, err = w.apply(ctx, p, payment.Step{Act: payment.ActChoose, Actor: "payer", Method: m})
+				p, err = w.apply(ctx, p, payment.Step{Act: payment.ActChoose, Actor: ActorPayer, Method: m})
 				return err
 			}
 		}

@@ -124,7 +124,7 @@ func (c *Core) settleCollected(ctx context.Context, in Collected, o booking.Orde
 	w := &work{core: c, now: c.Now()}
 	receipt := Receipt{
 		PaymentID: p.ID, Channel: payment.ChannelPartner, Method: payment.AtPartner, Source: "partner:" + in.Merchant.ID, ExternalID: in.RequestID,
-		Amount: in.Amount, Actor: "partner",
+		Amount: in.Amount, Actor: ActorPartner,
 	}
 	lock := func(ctx context.Context) (payment.Payment, error) {
 		locked, err := w.LockPayment(ctx, p.ID)

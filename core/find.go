@@ -82,7 +82,7 @@ func (c *Core) Events(ctx context.Context, paymentID string) ([]payment.Event, e
 			return nil, err
 		}
 		events, err := tx.Events(ctx, paymentID)
-		opened := payment.Event{PaymentID: p.ID, Version: 1, Act: "open", To: payment.Open, At: p.CreatedAt, Actor: "merchant"}
+		opened := payment.Event{PaymentID: p.ID, Version: 1, Act: "open", To: payment.Open, At: p.CreatedAt, Actor: ActorMerchant}
 		return append([]payment.Event{opened}, events...), err
 	})
 }

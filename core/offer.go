@@ -123,7 +123,7 @@ func (w *work) offer(ctx context.Context, p Paying, methods []booking.Method, by
 		}
 		return s, booking.Refuse(booking.NotPayable)
 	default:
-		if _, err := w.close(ctx, *live, payment.ActCancel, "merchant", "another offer follows"); err != nil {
+		if _, err := w.close(ctx, *live, payment.ActCancel, ActorMerchant, "another offer follows"); err != nil {
 			return s, err
 		}
 		s.Order.Offers++

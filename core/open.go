@@ -147,25 +147,33 @@ func checkOpening(o Opening) error {
 // random, so a taken one is rare and the next one free.
 const codeTries = 8
 
-// insert stores a payment under a transfer code that nobody has.
+// insert stores a payment.
 func (c *Core) insert(ctx context.Context, p payment.Payment, limit money.VND, account payment.ReceivingAccount) (payment.Payment, error) {
+	return c.underFreeCode(p, account, func(p payment.Payment) error {
+		verdicts, err := c.store.OpenPayments(ctx, []store.Opening{{Payment: p, DailyLimit: limit}})
+		if err != nil {
+			return err
+		}
+		return verdicts[0]
+	})
+}
+
+// underFreeCode has a payment inserted under a transfer code that nobody has, if
+// it takes transfers. Insert says by store.ErrCodeTaken that somebody has it.
+func (c *Core) underFreeCode(p payment.Payment, account payment.ReceivingAccount, insert func(payment.Payment) error) (payment.Payment, error) {
 	for range codeTries {
 		if account.ID != "" {
 			transfer, err := c.transfer(account)
 			if err != nil {
-				return payment.Payment{}, err
+				return p, err
 			}
 			p.Transfer = transfer
 		}
-		verdicts, err := c.store.OpenPayments(ctx, []store.Opening{{Payment: p, DailyLimit: limit}})
-		if err != nil {
-			return payment.Payment{}, err
-		}
-		if !errors.Is(verdicts[0], store.ErrCodeTaken) {
-			return p, verdicts[0]
+		if err := insert(p); !errors.Is(err, store.ErrCodeTaken) {
+			return p, err
 		}
 	}
-	return payment.Payment{}, payment.Fail(payment.CodeBusy, "no free transfer code was found")
+	return p, payment.Fail(payment.CodeBusy, "no free transfer code was found")
 }
 
 // transfer makes the way in which a payer reaches an account for one payment.

@@ -333,7 +333,7 @@ const testSource = "test"
 // interrupted, the payment runs out like one that the customer has left.
 func (c *Core) endTest(ctx context.Context, p payment.Payment, result catalog.TestResult) (payment.Payment, error) {
 	if result == catalog.TestFailure {
-		return c.Cancel(ctx, p.ID, "payer", "the app's test result is failure")
+		return c.Cancel(ctx, p.ID, ActorPayer, "the app's test result is failure")
 	}
 	taken, err := c.Receive(ctx, Receipt{
 		PaymentID: p.ID, Channel: payment.ChannelCash, Method: p.Method, Source: testSource, ExternalID: p.ID, Amount: p.Amount, Actor: "test",
@@ -373,36 +373,22 @@ func (w *work) startPaying(ctx context.Context, n PayingApp, p payment.Payment, 
 		return placed, err
 	}
 	if n.Way == order.OnDelivery {
-		p, err = w.apply(ctx, p, payment.Step{Act: payment.ActProcess, Actor: "payer", Reason: "cash on delivery"})
+		p, err = w.apply(ctx, p, payment.Step{Act: payment.ActProcess, Actor: ActorPayer, Reason: "cash on delivery"})
 	}
 	return PlacedOrder{Order: o, Payment: p}, err
 }
 
-// openPayment inserts a payment in this transaction, under a transfer code that
-// nobody has, and returns it as it will be loaded: with the address that its
-// notices go to.
+// openPayment inserts a payment in this transaction and returns it as it will be
+// loaded: with the address that its notices go to.
 func (w *work) openPayment(ctx context.Context, p payment.Payment, limit money.VND, account payment.ReceivingAccount) (payment.Payment, error) {
-	for range codeTries {
-		if account.ID != "" {
-			transfer, err := w.core.transfer(account)
-			if err != nil {
-				return p, err
-			}
-			p.Transfer = transfer
-		}
+	p, err := w.core.underFreeCode(p, account, func(p payment.Payment) error {
 		verdict, err := w.OpenPayment(ctx, store.Opening{Payment: p, DailyLimit: limit})
-		if err != nil {
-			return p, err
-		}
-		if errors.Is(verdict, store.ErrCodeTaken) {
-			continue
-		}
-		if verdict != nil {
-			return p, verdict
-		}
-		return w.LockPayment(ctx, p.ID)
+		return errors.Join(err, verdict)
+	})
+	if err != nil {
+		return p, err
 	}
-	return p, payment.Fail(payment.CodeBusy, "no free transfer code was found")
+	return w.LockPayment(ctx, p.ID)
 }
 
 // Ending is a merchant's word that an order is done or given up.
@@ -516,9 +502,6 @@ func (c *Core) MoneyReceived(ctx context.Context, by Actor, id string, amount mo
 	return placed, nil
 }
 
-// ActorMerchant is who moves a payment when its merchant's server does.
-const ActorMerchant = "merchant"
-
 // changeOrder changes one order, and its payment with it.
 func (c *Core) changeOrder(ctx context.Context, verb string, e Ending, change func(*work, order.Order, payment.Payment) (order.Order, payment.Payment, error)) (PlacedOrder, error) {
 	var placed PlacedOrder
@@ -622,7 +605,7 @@ func (c *Core) orderTold(ctx context.Context, p payment.Payment, ev payment.Even
 // onDelivery is the payer's choice, on the payment page, to pay cash on
 // delivery: the merchant sets to work, and the offer does not run out.
 func (w *work) onDelivery(ctx context.Context, p payment.Payment) (payment.Payment, error) {
-	p, err := w.apply(ctx, p, payment.Step{Act: payment.ActProcess, Actor: "payer", Reason: "cash on delivery", Method: payment.COD})
+	p, err := w.apply(ctx, p, payment.Step{Act: payment.ActProcess, Actor: ActorPayer, Reason: "cash on delivery", Method: payment.COD})
 	if err != nil {
 		return p, err
 	}

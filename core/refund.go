@@ -50,7 +50,7 @@ func (c *Core) Refund(ctx context.Context, r Refunding) (payment.Payment, paymen
 	}
 	var refund payment.Refund
 	err = c.update(ctx, "refund", func(w *work) (err error) {
-		p, refund, err = w.refund(ctx, p.ID, payment.Refund{Reference: r.Reference, Amount: r.Amount, Actor: "merchant", Reason: r.Reason}, r.PayOut)
+		p, refund, err = w.refund(ctx, p.ID, payment.Refund{Reference: r.Reference, Amount: r.Amount, Actor: ActorMerchant, Reason: r.Reason}, r.PayOut)
 		return err
 	})
 	if err != nil {

@@ -23,9 +23,6 @@ const SaleDue = 15 * time.Minute
 // recorded as late.
 const SaleGrace = 3 * time.Minute
 
-// ActorTerminal is who moves a payment when a device does.
-const ActorTerminal = string(payment.ChannelTerminal)
-
 // Selling is a request for a sale at a terminal. Opening.Methods is the one
 // method: CardPresent, or BankTransfer for a QR code.
 type Selling struct {
@@ -79,18 +76,8 @@ func (c *Core) openSale(ctx context.Context, s Selling) (payment.Sold, error) {
 		return payment.Sold{}, payment.Fail(payment.CodeInvalidRequest, "a sale at a terminal has one method")
 	}
 	sale := payment.Sale{PaymentID: p.ID, TerminalID: t.ID, MerchantID: p.MerchantID, Dialect: p.Dialect, Method: p.Method, Phone: s.Phone}
-	for range codeTries {
-		if account.ID != "" {
-			if p.Transfer, err = c.transfer(account); err != nil {
-				return payment.Sold{}, err
-			}
-		}
-		err = c.insertSale(ctx, p, s.Merchant.DailyLimit, sale)
-		if !errors.Is(err, store.ErrCodeTaken) {
-			return payment.Sold{Payment: p, Sale: sale, Terminal: t}, err
-		}
-	}
-	return payment.Sold{}, payment.Fail(payment.CodeBusy, "no free transfer code was found")
+	p, err = c.underFreeCode(p, account, func(p payment.Payment) error { return c.insertSale(ctx, p, s.Merchant.DailyLimit, sale) })
+	return payment.Sold{Payment: p, Sale: sale, Terminal: t}, err
 }
 
 const noSuchTerminal = "the terminal is unknown, or another merchant's"

@@ -10,10 +10,14 @@ import (
 	"github.com/thungan/thungan/store"
 )
 
-// Who moves a payment when nobody of flesh and blood does.
+// Who moves a payment, unless it is an operator, who has a name.
 const (
 	ActorBank     = string(payment.ChannelBank)
 	ActorAcquirer = string(payment.ChannelAcquirer)
+	ActorTerminal = string(payment.ChannelTerminal) // a device
+	ActorPartner  = string(payment.ChannelPartner)
+	ActorMerchant = "merchant" // its server
+	ActorPayer    = "payer"
 	ActorSystem   = "system"
 )
 

@@ -173,8 +173,11 @@ func (c *Core) exchange(ctx context.Context, verb string, kind signin.Kind, app,
 		if err != nil {
 			return err
 		}
-		if ok, err := w.UseGrant(ctx, g.Hash, w.now); err != nil || !ok {
-			return first(err, errGrant)
+		switch ok, err := w.UseGrant(ctx, g.Hash, w.now); {
+		case err != nil:
+			return err
+		case !ok:
+			return errGrant
 		}
 		s = SignedIn{Customer: customer, Scopes: g.Scopes}
 		if s.Access, err = w.grant(ctx, signin.Grant{Kind: signin.Access, App: app, CustomerID: customer.ID, Scopes: g.Scopes}); err != nil {
@@ -190,16 +193,6 @@ func (c *Core) exchange(ctx context.Context, verb string, kind signin.Kind, app,
 		return w.DropGrants(ctx, w.now.AddDate(0, 0, -1))
 	})
 	return s, err
-}
-
-// first is the first error that is one.
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // WhoIs returns the customer of an app's access token, or CodeUnauthorized.
