@@ -29,6 +29,12 @@ type Settling struct {
 // print that comes back later is another transfer.
 const SamePrint = 10 * time.Minute
 
+// MostOfOnePrint is how many transfers of one print are told from each other.
+// What a bank calls all of them by ("TRANSFER") is no reference: the next notice
+// is not held against them. It would drop one of two customers' money, and cost a
+// statement for each transfer that there has been.
+const MostOfOnePrint = 64
+
 // Verdict is what became of one Settling.
 type Verdict struct {
 	Credit   payment.Credit
@@ -142,6 +148,9 @@ func (tx *Tx) answer(ctx context.Context, v Verdict) (Verdict, error) {
 func (tx *Tx) addCredit(ctx context.Context, one Settling) (Verdict, error) {
 	c, print := one.Credit, one.Print
 	for n := 0; ; n++ {
+		if n == MostOfOnePrint {
+			print = ""
+		}
 		numbered := print
 		if n > 0 && print != "" {
 			numbered += "#" + strconv.Itoa(n)

@@ -96,6 +96,37 @@ func TestSettleCredits(t *testing.T) {
 	})
 }
 
+// A reference that comes back and back is none: from some number on, transfers
+// that look alike are each other's no more, and a new one costs no more than the
+// one before.
+func TestReferencesThatAreNone(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		var c count
+		settle := func(batch ...store.Settling) []store.Verdict {
+			t.Helper()
+			verdicts, err := s.SettleCredits(t.Context(), "", start, batch, c.decide)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return verdicts
+		}
+		var batch []store.Settling
+		for i := range store.MostOfOnePrint + 2 {
+			batch = append(batch, settling(fmt.Sprintf("x%02d", i), "acc|TRANSFER|5", time.Duration(i)*(store.SamePrint+time.Minute)))
+		}
+		all := settle(batch...)
+		if got, want := fates(all), strings.TrimSuffix(strings.Repeat("new, ", len(batch)), ", "); got != want {
+			t.Errorf("got %s", got)
+		}
+		first, last := all[0].Credit, all[len(all)-1].Credit
+		again := settle(
+			settling("like the first", "acc|TRANSFER|5", first.OccurredAt.Sub(start)), settling("like the last", "acc|TRANSFER|5", last.OccurredAt.Sub(start)))
+		if again[0].Credit.DuplicateOf != first.ID || again[1].Credit.Outcome == payment.OutcomeRepeated {
+			t.Errorf("%+v\n%+v", again[0].Credit, again[1].Credit)
+		}
+	})
+}
+
 // A decision that fails leaves nothing of its batch, the mark on its message
 // neither.
 func TestSettleFails(t *testing.T) {
