@@ -149,7 +149,13 @@ func (c *Core) update(ctx context.Context, verb string, fn func(w *work) error) 
 // timed starts a verb's stop watch; the returned func stops it.
 func (c *Core) timed(verb string) func(error) {
 	start := time.Now()
-	return func(err error) { c.observe(verb, payment.CodeOf(err), time.Since(start)) }
+	return func(err error) {
+		code := payment.CodeOf(err)
+		if errors.Is(err, context.Canceled) {
+			code = payment.CodeBusy // the caller has gone, which is no fault of ours
+		}
+		c.observe(verb, code, time.Since(start))
+	}
 }
 
 // failed logs what is our own fault and passes every error on.
