@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thungan/thungan/test/diskfault"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -31,7 +32,7 @@ func TestNthWriteFails(t *testing.T) {
 		r := newTrial(t, 60)
 		path := filepath.Join(t.TempDir(), "thungan.db")
 		s := newSite(t, "sqlite:"+path)
-		d := newDisk(t, path)
+		d := diskfault.New(t, path)
 		g := s.startInside(fitting{})
 		l := quiet(s, g.node)
 		defer func() { g.stop() }()
@@ -42,7 +43,7 @@ func TestNthWriteFails(t *testing.T) {
 			if r.random.IntN(3) == 0 {
 				code = sqlite3.SQLITE_FULL
 			}
-			d.arm(n, mode > 0, r.random.IntN(2) == 0, code)
+			d.Arm(diskfault.Fault{Ops: diskfault.Change, N: n, Lasting: mode > 0, Torn: r.random.IntN(2) == 0, Code: code})
 			mended, done := make(chan *inside, 1), make(chan struct{})
 			go func() { mended <- s.mend(r, l, g, d, mode, done) }()
 			l.story(strconv.Itoa(round), r.random)
@@ -50,7 +51,7 @@ func TestNthWriteFails(t *testing.T) {
 			if g = <-mended; g == nil {
 				t.FailNow()
 			}
-			fired := d.heal()
+			fired := d.Heal()
 			r.add("faults", int64(fired))
 			if fired > 0 {
 				clean = 0
@@ -74,10 +75,10 @@ func TestNthWriteFails(t *testing.T) {
 
 // mend ends a fault: at once when it passes by itself, a little later by itself, or by a new start. It returns the
 // gateway that runs then, when the story has been told.
-func (s *site) mend(r *trial, l *load, g *inside, d *disk, mode int, done chan struct{}) *inside {
+func (s *site) mend(r *trial, l *load, g *inside, d *diskfault.Disk, mode int, done chan struct{}) *inside {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for !d.hasFired() {
+	for !d.Fired() {
 		select {
 		case <-done:
 			return g
@@ -90,12 +91,12 @@ func (s *site) mend(r *trial, l *load, g *inside, d *disk, mode int, done chan s
 	}
 	s.refusesCleanly(l)
 	if mode == 1 {
-		d.heal()
+		d.Heal()
 		<-done
 		return g
 	}
 	g.stop()
-	d.heal()
+	d.Heal()
 	next, err := s.openInside(fitting{})
 	if err != nil {
 		s.t.Errorf("the gateway does not start after a fault of its disk: %v", err)
