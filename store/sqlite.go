@@ -20,7 +20,7 @@ var sqliteEngine = engine{
 	name:    "sqlite",
 	prepare: true,
 	wrap:    func(c db.DBTX) db.DBTX { return unlocked{c} },
-	again:   func(error) bool { return false }, // one writer: nothing to lose to
+	again:   func(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_BUSY_SNAPSHOT }, // only another program can have written
 	conflict: func(err error) bool { // not every SQLITE_CONSTRAINT: a broken reference or check is a fault of ours
 		switch sqliteCode(err) {
 		case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
@@ -30,6 +30,9 @@ var sqliteEngine = engine{
 	},
 	unstorable: func(error) bool { return false }, // it stores whatever it is given
 	down: func(err error) bool {
+		if sqliteCode(err) == sqlite3.SQLITE_BUSY_SNAPSHOT {
+			return false // it was rolled back, and may be run again
+		}
 		switch sqliteCode(err) & 0xff {
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
 			return true
