@@ -46,6 +46,9 @@ func (*acquirer) Methods() []payment.Method          { return []payment.Method{p
 func (*acquirer) CheckConfig([]byte) error           { return nil }
 func (*acquirer) Reference(a payment.Attempt) string { return a.ID }
 
+// errDead is why a gateway that is dead reaches nobody.
+var errDead = errors.New("there is no gateway any more")
+
 // lost says whether an answer goes lost on the way back.
 func (a *acquirer) lost() error {
 	if a.w.chance(a.w.weather) {
@@ -55,6 +58,9 @@ func (a *acquirer) lost() error {
 }
 
 func (a *acquirer) Create(_ context.Context, _ card.Dealing, o card.Order) (card.Created, error) {
+	if a.w.disk.Dead() {
+		return card.Created{}, errDead
+	}
 	if a.w.chance(a.w.weather) {
 		return card.Created{}, errors.New("connection refused")
 	}
@@ -85,6 +91,9 @@ func (*acquirer) Acknowledge(_ bool, err error) card.Answer {
 }
 
 func (a *acquirer) Query(_ context.Context, d card.Dealing, at payment.Attempt) (card.Report, error) {
+	if a.w.disk.Dead() {
+		return card.Report{}, errDead
+	}
 	if err := a.lost(); err != nil {
 		return card.Report{}, err
 	}
@@ -105,6 +114,9 @@ func (a *acquirer) Query(_ context.Context, d card.Dealing, at payment.Attempt) 
 func (a *acquirer) Repeatable() bool { return a.w.repeatable }
 
 func (a *acquirer) Refund(_ context.Context, _ card.Dealing, r card.Refund) (card.Report, error) {
+	if a.w.disk.Dead() {
+		return card.Report{}, errDead
+	}
 	if a.w.chance(a.w.weather) {
 		return card.Report{}, errors.New("connection refused")
 	}
@@ -125,6 +137,9 @@ func (a *acquirer) Refund(_ context.Context, _ card.Dealing, r card.Refund) (car
 }
 
 func (a *acquirer) QueryRefund(_ context.Context, _ card.Dealing, r card.Refund) (card.Report, error) {
+	if a.w.disk.Dead() {
+		return card.Report{}, errDead
+	}
 	if err := a.lost(); err != nil {
 		return card.Report{}, err
 	}

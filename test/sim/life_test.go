@@ -25,8 +25,8 @@ func (w *world) day(sales int) {
 			w.after(w.minutes(12*60, 23*60), func() { s.down = false })
 		}
 	}
-	w.every(time.Minute, end, w.work)
-	w.every(4*time.Minute, end, w.expire)
+	w.every(2*time.Minute, end, w.work)
+	w.every(5*time.Minute, end, w.expire)
 	w.every(time.Hour, end, w.catchUp)
 	w.every(3*time.Hour, end, w.operate)
 	if w.chance(w.weather * 4) {
@@ -38,17 +38,48 @@ func (w *world) day(sales int) {
 // sell opens a payment and decides what its payer will do.
 func (w *world) sell(s *shop) {
 	o := core.Opening{
-		Merchant: s.party.Merchant, Dialect: coretest.Name, Reference: fmt.Sprintf("S%06d", len(w.sales)), Amount: money.VND(1000 * (10 + w.dice.Int64N(490))),
+		Merchant: s.party.Merchant, Dialect: coretest.Name, Reference: fmt.Sprintf("S%06d", w.opened), Amount: money.VND(1000 * (10 + w.dice.Int64N(490))),
 		Methods: []payment.Method{payment.BankTransfer, payment.DomesticCard},
 	}
-	p, err := w.core.Open(w.ctx(), o)
-	w.must(err)
-	if _, err := w.core.Open(w.ctx(), o); payment.CodeOf(err) != payment.CodeDuplicateReference {
-		w.t.Fatalf("seed %d: the same reference again: %v", w.seed, err)
+	w.opened++
+	var p, answer payment.Payment
+	done, answered, err := w.insist("opening "+o.Reference, func() (err error) {
+		answer, err = w.core.Open(w.ctx(), o)
+		return err
+	}, func() bool {
+		found, err := w.core.Find(w.ctx(), o.Merchant.ID, o.Dialect, o.Reference)
+		if payment.CodeOf(err) == payment.CodePaymentNotFound {
+			return false
+		}
+		w.must(err)
+		if p.ID != "" && found.ID != p.ID {
+			w.t.Fatalf("seed %d: %s was payment %s, now it is %s", w.seed, o.Reference, p.ID, found.ID)
+		}
+		p = found
+		return true
+	})
+	switch {
+	case answered && err == nil && answer.ID != p.ID:
+		w.t.Fatalf("seed %d: %s is payment %s, the answer was %s", w.seed, o.Reference, p.ID, answer.ID)
+	case answered && err != nil && !(done && payment.CodeOf(err) == payment.CodeDuplicateReference):
+		w.must(err)
+	case !done:
+		return // the shop has given up
+	}
+	if p.Amount != o.Amount || p.MerchantID != o.Merchant.ID {
+		w.t.Fatalf("seed %d: %s was opened with %d, and has %d", w.seed, o.Reference, o.Amount, p.Amount)
+	}
+	err = w.ask(func() error { _, err := w.core.Open(w.ctx(), o); return err })
+	if payment.CodeOf(err) != payment.CodeDuplicateReference {
+		w.unanswered("the same reference again", errors.Join(err, map[bool]error{true: errors.New("it was opened twice")}[err == nil]))
 	}
 	x := &sale{shop: s, p: p, reference: o.Reference, refunds: map[string]*payment.Refund{}, expected: expected{amount: o.Amount, state: payment.Open, due: p.DueAt}}
 	w.sales = append(w.sales, x)
 	w.byID[p.ID] = x
+	if !answered {
+		w.agree(x)
+		return // the shop does not know that it has it
+	}
 	half := x.amount / 2
 	switch w.dice.IntN(12) {
 	case 0, 1, 2, 3:
@@ -94,7 +125,7 @@ func (w *world) pay(x *sale, amount money.VND, in time.Duration) {
 			return // found when the statement is asked for
 		}
 		for range 1 + w.dice.IntN(2) {
-			w.after(time.Duration(w.dice.Int64N(int64(3*time.Minute))), func() { w.tell(t) })
+			w.after(time.Duration(w.dice.Int64N(int64(3*time.Minute))), func() { w.push(t, patience) })
 		}
 		if w.chance(0.1) {
 			w.after(w.minutes(60, 7*24*60), func() { w.tell(t) })
@@ -102,8 +133,15 @@ func (w *world) pay(x *sale, amount money.VND, in time.Duration) {
 	})
 }
 
-// tell brings transfers to the gateway.
-func (w *world) tell(all ...*transfer) {
+// push tells of a transfer, again when that was not taken in.
+func (w *world) push(t *transfer, tries int) {
+	if !w.tell(t) && tries > 1 {
+		w.after(w.minutes(1, 15), func() { w.push(t, tries-1) })
+	}
+}
+
+// tell brings transfers to the gateway, and says whether they were taken in.
+func (w *world) tell(all ...*transfer) bool {
 	credits := make([]payment.Credit, len(all))
 	for i, t := range all {
 		credits[i] = t.credit
@@ -111,26 +149,59 @@ func (w *world) tell(all ...*transfer) {
 			w.agree(t.sale)
 		}
 	}
-	taken, err := w.core.TakeCredits(w.ctx(), w.feed, "", credits)
-	w.must(err)
+	var taken []core.Taken
+	err := w.ask(func() (err error) {
+		taken, err = w.core.TakeCredits(w.ctx(), w.feed, "", credits)
+		return err
+	})
 	for i, t := range all {
-		if taken[i].Replayed != t.taken {
+		var outcome payment.Outcome
+		switch {
+		case err == nil && len(taken) != len(all):
+			w.t.Fatalf("seed %d: transfers were answered with success and without a verdict", w.seed)
+		case err == nil && taken[i].Replayed != t.taken:
 			w.t.Fatalf("seed %d: transfer %s is told again: %v, the gateway says %v", w.seed, t.credit.ExternalID, t.taken, taken[i].Replayed)
-		}
-		if t.taken {
+		case t.taken:
 			continue
+		case err == nil:
+			outcome = taken[i].Credit.Outcome
+		default:
+			w.unanswered("transfers", err)
+			if outcome = w.has(t); outcome == "" {
+				continue
+			}
+			if _, known := failed(err); known {
+				w.t.Fatalf("seed %d: transfer %s was taken in, and the gateway said that it was not: %v", w.seed, t.credit.ExternalID, err)
+			}
 		}
 		if t.taken = true; t.sale != nil {
 			t.sale.money(w.now(), t.credit.Amount)
-		} else if taken[i].Credit.Outcome != payment.OutcomeUnknown {
-			w.t.Fatalf("seed %d: a transfer without a code became %s", w.seed, taken[i].Credit.Outcome)
+		} else if outcome != payment.OutcomeUnknown {
+			w.t.Fatalf("seed %d: a transfer without a code became %s", w.seed, outcome)
 		}
 	}
 	for _, t := range all {
+		if t.taken != all[0].taken && err != nil {
+			w.t.Fatalf("seed %d: of transfers that were told together, %s was taken in and %s was not", w.seed, all[0].credit.ExternalID, t.credit.ExternalID)
+		}
 		if t.sale != nil {
 			w.agree(t.sale)
 		}
 	}
+	return err == nil
+}
+
+// has looks for a transfer among those that the gateway has taken in last, and
+// says what became of it there; "" when it is not there.
+func (w *world) has(t *transfer) payment.Outcome {
+	last, err := w.core.Credits(w.ctx(), core.CreditSearch{Source: w.feed.Name, Limit: 200})
+	w.must(err)
+	for _, c := range last {
+		if c.ExternalID == t.credit.ExternalID {
+			return c.Outcome
+		}
+	}
+	return ""
 }
 
 // catchUp asks for the bank's statement.
@@ -143,7 +214,9 @@ func (w *world) catchUp() {
 	}
 	for len(missed) > 0 {
 		n := min(len(missed), 50)
-		w.tell(missed[:n]...)
+		if !w.tell(missed[:n]...) {
+			return // in an hour
+		}
 		missed = missed[n:]
 	}
 }
@@ -152,26 +225,29 @@ func (w *world) catchUp() {
 func (w *world) byCard(x *sale) {
 	w.agree(x)
 	open := x.state == payment.Open
-	_, err := w.cards.Start(w.ctx(), x.p.ID, payment.DomesticCard, "192.0.2.7")
-	attempts, listed := w.core.PaymentAttempts(w.ctx(), x.p.ID)
-	w.must(listed)
-	switch code := payment.CodeOf(err); {
-	case err == nil || (code == payment.CodeInvalidState && open && len(attempts) > 0 && attempts[len(attempts)-1].State == payment.AttemptUnknown):
-		x.sent()
-	case code == payment.CodeBusy || code == payment.CodeInvalidState:
-		if open && w.chance(0.5) {
-			w.after(w.minutes(1, 5), func() { w.byCard(x) })
-		}
-		w.agree(x)
-		return
-	default:
-		w.must(err)
-	}
+	err := w.ask(func() error {
+		_, err := w.cards.Start(w.ctx(), x.p.ID, payment.DomesticCard, "192.0.2.7")
+		return err
+	})
 	w.agree(x)
+	if err != nil {
+		if code := payment.CodeOf(err); code != payment.CodeInvalidState && code != payment.CodeConflict {
+			w.unanswered("start", err)
+		}
+		if (open || x.state == payment.Processing) && w.chance(0.5) {
+			w.after(w.minutes(2, 10), func() { w.byCard(x) }) // the payer tries again
+		}
+		return
+	}
+	attempts, err := w.core.PaymentAttempts(w.ctx(), x.p.ID)
+	w.must(err)
+	if len(attempts) == 0 {
+		w.t.Fatalf("seed %d: sending the payer of %s was answered with success and not written down", w.seed, x.reference)
+	}
 	last := attempts[len(attempts)-1]
 	o := w.acquirer.orders[last.Reference]
-	if err != nil || o == nil {
-		return // nobody knows; the acquirer is asked
+	if o == nil {
+		w.t.Fatalf("seed %d: the payer of %s is sent to an acquirer that has no order %s", w.seed, x.reference, last.Reference)
 	}
 	switch w.dice.IntN(10) {
 	case 0: // walks away from the acquirer's page
@@ -181,18 +257,12 @@ func (w *world) byCard(x *sale) {
 				return
 			}
 			o.declined = true
-			w.notice(x.shop.conn, word{Reference: last.Reference, Outcome: card.Failed})
-			w.agree(x)
+			w.notice(x, word{Reference: last.Reference, Outcome: card.Failed})
 			w.after(w.minutes(0, 3), func() { w.byCard(x) })
 		})
 	case 3: // goes back, pays by transfer, and perhaps on the other tab too
 		w.after(w.minutes(0, 5), func() {
-			if err := w.cards.Leave(w.ctx(), x.p.ID); err == nil {
-				x.left(w.now())
-			} else if payment.CodeOf(err) != payment.CodeInvalidState {
-				w.must(err)
-			}
-			w.agree(x)
+			w.leave(x, last.ID)
 			w.pay(x, x.amount, w.minutes(0, 10))
 			if w.chance(0.3) {
 				w.after(w.minutes(0, 10), func() { w.charge(x, o) })
@@ -210,36 +280,87 @@ func (w *world) charge(x *sale, o *order) {
 	}
 	o.charged = true
 	w.after(time.Duration(w.dice.Int64N(int64(10*time.Minute))), func() {
-		w.notice(x.shop.conn, word{Reference: o.attempt.Reference, Outcome: card.Done, Amount: o.attempt.Amount})
-		w.agree(x)
+		w.notice(x, word{Reference: o.attempt.Reference, Outcome: card.Done, Amount: o.attempt.Amount})
 	})
+}
+
+// leave has the payer choose another way to pay.
+func (w *world) leave(x *sale, attempt string) {
+	w.agree(x)
+	left := func() bool {
+		a, err := w.core.Attempt(w.ctx(), attempt)
+		w.must(err)
+		return a.Left
+	}
+	if left() {
+		return
+	}
+	done, answered, err := w.insist("leaving "+x.reference, func() error { return w.cards.Leave(w.ctx(), x.p.ID) }, left)
+	if answered && err != nil && payment.CodeOf(err) != payment.CodeInvalidState {
+		w.must(err)
+	}
+	if done {
+		x.left(w.now())
+	}
+	w.agree(x)
 }
 
 func (w *world) cancel(x *sale) {
 	w.agree(x)
-	_, err := w.core.Cancel(w.ctx(), x.p.ID, "payer", "")
-	if x.state == payment.Open && err == nil {
+	if x.state == payment.Canceled {
+		return
+	}
+	done, answered, err := w.insist("canceling "+x.reference, func() error {
+		_, err := w.core.Cancel(w.ctx(), x.p.ID, "payer", "")
+		return err
+	}, func() bool {
+		p, err := w.core.Payment(w.ctx(), x.p.ID)
+		w.must(err)
+		return p.State == payment.Canceled
+	})
+	if answered && err != nil && payment.CodeOf(err) != payment.CodeInvalidState {
+		w.must(err)
+	}
+	if answered && (x.state == payment.Open) != done || done && x.state != payment.Open {
+		w.t.Fatalf("seed %d: cancel of a payment that is %s: %v", w.seed, x.state, err)
+	}
+	if done {
 		x.end(payment.Canceled)
-	} else if payment.CodeOf(err) != payment.CodeInvalidState {
-		w.must(errors.Join(err, fmt.Errorf("cancel of a payment that is %s", x.state)))
 	}
 	w.agree(x)
 }
 
 func (w *world) expire() {
-	_, err := w.core.ExpireDue(w.ctx())
-	w.must(err)
+	if err := w.idle(func() error { _, err := w.core.ExpireDue(w.ctx()); return err }); err != nil {
+		w.unanswered("expiry", err) // the next look does it
+	}
 }
 
 func (w *world) refund(x *sale) {
 	amount := money.VND(1000 * (1 + w.dice.Int64N(int64(x.amount/1000))))
 	w.agree(x)
 	possible := amount <= x.refundable()
-	_, r, err := w.core.RefundByOperator(w.ctx(), coretest.Operator, x.p.ID, "", amount, "goods came back")
-	if (err == nil) != possible {
+	w.refunds++
+	reference := fmt.Sprintf("R%06d", w.refunds)
+	var r payment.Refund
+	done, answered, err := w.insist("refund "+reference, func() error {
+		_, _, err := w.core.RefundByOperator(w.ctx(), coretest.Operator, x.p.ID, reference, amount, "goods came back")
+		return err
+	}, func() bool {
+		found, err := w.core.FindRefund(w.ctx(), x.p.ID, reference)
+		if payment.CodeOf(err) == payment.CodeRefundNotFound {
+			return false
+		}
+		w.must(err)
+		r = found
+		return true
+	})
+	switch {
+	case done && (!possible || r.Amount != amount):
+		w.t.Fatalf("seed %d: refund of %d, asked for with %d of %d: %v", w.seed, r.Amount, amount, x.refundable(), err)
+	case answered && done && err != nil && payment.CodeOf(err) != payment.CodeDuplicateReference, answered && !done && possible:
 		w.t.Fatalf("seed %d: refund %d of %d: %v", w.seed, amount, x.refundable(), err)
-	}
-	if err == nil {
+	case done:
 		x.refunds[r.ID] = &r
 		x.refunding += amount
 	}
@@ -257,8 +378,20 @@ func (w *world) operate() {
 		if x := w.byID[c.PaymentID]; x != nil {
 			w.agree(x)
 		}
-		_, err := w.core.Return(w.ctx(), coretest.Operator, c.ID, 0, "sent back")
-		w.must(err)
+		done, answered, err := w.insist("return of "+c.ExternalID, func() error {
+			_, err := w.core.Return(w.ctx(), coretest.Operator, c.ID, 0, "sent back")
+			return err
+		}, func() bool {
+			now, err := w.core.Credit(w.ctx(), c.ID)
+			w.must(err)
+			return now.Unapplied == 0
+		})
+		if answered && err != nil && !(done && payment.CodeOf(err) == payment.CodeInvalidState) {
+			w.must(err)
+		}
+		if !done {
+			continue
+		}
 		x := w.byID[c.PaymentID]
 		if c.Outcome == payment.OutcomeOver {
 			x.received -= c.Unapplied
@@ -279,25 +412,43 @@ func (w *world) operate() {
 	w.must(err)
 	for _, r := range refunds {
 		x := w.byID[r.PaymentID]
-		paid := !w.chance(0.1)
-		if !r.Manual { // the acquirer's portal knows
-			a, err := w.core.Attempt(w.ctx(), r.AttemptID)
-			w.must(err)
-			real := w.acquirer.orders[a.Reference].refunds[r.ID]
-			paid = real != nil && real.done
-		} else if paid {
-			x.shop.paid += r.Amount
+		paid, decided := w.judged[r.ID]
+		if !decided {
+			paid = !w.chance(0.1)
+			if !r.Manual { // the acquirer's portal knows
+				a, err := w.core.Attempt(w.ctx(), r.AttemptID)
+				w.must(err)
+				real := w.acquirer.orders[a.Reference].refunds[r.ID]
+				paid = real != nil && real.done
+			} else if paid {
+				x.shop.paid += r.Amount
+			}
+			w.judged[r.ID] = paid
 		}
-		_, err := w.core.JudgeRefund(w.ctx(), coretest.Operator, r.ID, paid, "as the bank says")
-		w.must(err)
+		done, answered, err := w.insist("judging refund "+r.Reference, func() error {
+			_, err := w.core.JudgeRefund(w.ctx(), coretest.Operator, r.ID, paid, "as the bank says")
+			return err
+		}, func() bool {
+			now, err := w.core.RefundByID(w.ctx(), r.ID)
+			w.must(err)
+			return now.State != payment.RefundProcessing
+		})
+		if answered && err != nil && !(done && payment.CodeOf(err) == payment.CodeInvalidState) {
+			w.must(err)
+		}
 		w.agree(x)
 	}
 	reviews, err := w.core.AttemptsForReview(w.ctx(), "", "", 200)
 	w.must(err)
 	for _, a := range reviews {
 		o := w.acquirer.orders[a.Reference]
-		_, err := w.core.JudgeAttempt(w.ctx(), coretest.Operator, a.ID, o != nil && o.charged, "as the portal says")
-		w.must(err)
+		err := w.ask(func() error {
+			_, err := w.core.JudgeAttempt(w.ctx(), coretest.Operator, a.ID, o != nil && o.charged, "as the portal says")
+			return err
+		})
+		if err != nil {
+			w.unanswered("judging an attempt", err) // it stays on the list
+		}
 		w.agree(w.byID[a.PaymentID])
 	}
 }
@@ -349,6 +500,10 @@ func (w *world) learn(x *sale) {
 		x.seen[a.ID] = a.State
 		o := w.acquirer.orders[a.Reference]
 		switch a.State {
+		case payment.AttemptSent, payment.AttemptUnknown:
+			if !a.Left && (before == "" || before == payment.AttemptCreating) {
+				x.sent()
+			}
 		case payment.AttemptDone:
 			if o == nil || !o.charged {
 				w.t.Fatalf("seed %d: %s was taken as paid, and is not", w.seed, a.Reference)

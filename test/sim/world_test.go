@@ -1,13 +1,15 @@
 // Package sim lives whole days of merchants, payers, banks, acquirers and
 // receivers in one thread, on a clock and with dice of its own, so that one
 // seed gives one story. The gateway in it is the real one, on a real SQLite
-// file; what stands around it goes wrong in every way that it may.
+// file; what stands around it and below it goes wrong in every way that it may:
+// networks, acquirers, shops, and the store itself.
 package sim
 
 import (
 	"bytes"
 	"container/heap"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +37,7 @@ import (
 	"github.com/thungan/thungan/rail/acquiring"
 	"github.com/thungan/thungan/rail/card"
 	"github.com/thungan/thungan/store"
+	"github.com/thungan/thungan/test/diskfault"
 )
 
 // maxTries is how often a payer may try a card here.
@@ -57,6 +60,16 @@ type world struct {
 	weather    float64
 	repeatable bool
 
+	// faults is how often the store or the gateway fails in a request; struck
+	// counts how often each fault did. What is planted changes what callers are
+	// told, and loses is how often the store loses what it has acknowledged: the
+	// model has to notice.
+	faults  float64
+	disk    *diskfault.Disk
+	struck  map[string]int
+	planted func(error) error
+	loses   float64
+
 	store    *store.Store
 	core     *core.Core
 	cards    *acquiring.Service
@@ -69,6 +82,9 @@ type world struct {
 	sales    []*sale
 	byID     map[string]*sale
 	transfer []*transfer
+	opened   int
+	refunds  int
+	judged   map[string]bool // refunds that a person has paid or refused, by id
 	deaths   int
 }
 
@@ -77,6 +93,7 @@ type shop struct {
 	conn  payment.Connector
 	down  bool
 	told  map[string]map[int64]payment.State // by reference and version, as it accepted them
+	deaf  map[string]int                     // how often it did not take one, by reference and version
 	paid  money.VND                          // paid back by hand from its bank account
 	back  money.VND                          // the same of what its acquirer had captured
 }
@@ -102,19 +119,21 @@ func newWorld(t testing.TB, seed uint64, shops int) *world {
 	t.Helper()
 	w := &world{
 		t: t, seed: seed, dice: rand.New(rand.NewPCG(seed, 0x7468756e)), clock: clock.NewManual(coretest.Start), byID: map[string]*sale{},
-		path: filepath.Join(memory(t), "sim.db"),
+		path: filepath.Join(memory(t), "sim.db"), struck: map[string]int{}, judged: map[string]bool{},
 	}
+	w.disk = diskfault.New(t, w.path)
 	w.ids = id.NewSource(diceReader{w.dice}, w.clock)
 	w.acquirer = &acquirer{w: w, orders: map[string]*order{}}
 	w.weather, w.repeatable = []float64{0, 0.02, 0.2}[w.dice.IntN(3)], w.chance(0.5)
+	faults := []float64{0, 0.02, 0.1}[w.dice.IntN(3)]
+	key := make([]byte, 32)
+	_, err := diceReader{w.dice}.Read(key)
+	w.must(err)
 	keys := filepath.Join(t.TempDir(), "keys")
-	if err := vault.Generate(keys); err != nil {
-		t.Fatal(err)
-	}
-	var err error
-	if w.keys, err = vault.Load(keys); err != nil {
-		t.Fatal(err)
-	}
+	w.must(os.WriteFile(keys, []byte("sim:"+base64.StdEncoding.EncodeToString(key)+"\n"), 0o600))
+	w.keys, err = vault.Load(keys)
+	w.must(err)
+	w.must(os.WriteFile(w.path, empty(w), 0o600))
 	w.boot()
 	t.Cleanup(func() { w.store.Close() })
 	for i := range shops {
@@ -122,7 +141,24 @@ func newWorld(t testing.TB, seed uint64, shops int) *world {
 	}
 	w.feed, err = w.core.AddFeed(w.ctx(), coretest.Operator, core.NewFeed{Name: "bank", Kind: "generic", Secret: "a secret of the bank feed"})
 	w.must(err)
+	w.faults = faults
 	return w
+}
+
+// tables is a database without rows, once one was made.
+var tables []byte
+
+func empty(w *world) []byte {
+	if tables == nil {
+		path := filepath.Join(memory(w.t), "empty.db")
+		s, err := store.Open(w.ctx(), "sqlite:"+path)
+		w.must(err)
+		_, err = s.Migrate(w.ctx())
+		w.must(errors.Join(err, s.Close()))
+		tables, err = os.ReadFile(path)
+		w.must(err)
+	}
+	return tables
 }
 
 // memory is a folder that needs no disk, where there is one: a simulated day
@@ -186,17 +222,21 @@ func (w *world) boot() {
 // wire tells shops for two days.
 type wire struct{ coretest.Dialect }
 
+var waits = []time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
+
 func (wire) Retry(tries int) (time.Duration, bool) {
-	waits := []time.Duration{time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
 	if tries > len(waits) {
 		return 0, false
 	}
 	return waits[tries-1], true
 }
 
-// die ends the gateway without a word.
+// die ends the gateway without a word: what it had in memory is gone, the disk
+// is as it was at that moment.
 func (w *world) die() {
-	w.must(w.store.Close())
+	w.disk.Kill()
+	_ = w.store.Close() // it cannot write any more
+	w.disk.Heal()
 	w.deaths++
 	w.boot()
 }
@@ -204,7 +244,7 @@ func (w *world) die() {
 func (w *world) enrol(i int) *shop {
 	m, err := w.core.AddMerchant(w.ctx(), coretest.Operator, core.NewMerchant{Name: fmt.Sprint("Shop ", i)})
 	w.must(err)
-	s := &shop{told: map[string]map[int64]payment.State{}}
+	s := &shop{told: map[string]map[int64]payment.State{}, deaf: map[string]int{}}
 	s.party.Merchant = m
 	s.party.Profile, s.party.Credentials, err = w.core.Enrol(w.ctx(), coretest.Operator, core.Enrolment{
 		MerchantID: m.ID, Dialect: coretest.Name, NotifyURL: fmt.Sprintf("https://shop%d.example.test/ipn", i),
@@ -278,19 +318,29 @@ func (w *world) live(until time.Time) {
 // work does what is due in the outbox, as a node's worker would. Now and then
 // it dies after an attempt, before that is written down.
 func (w *world) work() {
-	lease := fmt.Sprint("node-", w.node)
+	lease, alive := fmt.Sprint("node-", w.node), w.node
 	for {
-		items, err := w.store.ClaimItems(w.ctx(), lease, w.now(), w.now().Add(40*time.Second), 64)
-		w.must(err)
+		var items []store.Item
+		err := w.idle(func() (err error) {
+			items, err = w.store.ClaimItems(w.ctx(), lease, w.now(), w.now().Add(40*time.Second), 64)
+			return err
+		})
+		if err != nil {
+			w.unanswered("claim", err)
+			return // it looks again, or its leases end
+		}
 		if len(items) == 0 {
 			return
 		}
 		done := make([]store.Finished, 0, len(items))
 		for _, item := range items {
-			r := w.handlers[item.Kind].Attempt(w.ctx(), item)
-			if w.chance(w.weather / 50) {
-				w.die() // the rest of the items waits for the lease to end
-				return
+			var r outbox.Result
+			_ = w.ask(func() error { r = w.handlers[item.Kind].Attempt(w.ctx(), item); return nil })
+			if w.node == alive && w.chance(w.weather/50) {
+				w.die()
+			}
+			if w.node != alive {
+				return // the rest of the items waits for the lease to end
 			}
 			a := r.Attempt
 			a.At = w.now()
@@ -305,8 +355,18 @@ func (w *world) work() {
 			}
 			done = append(done, store.Finished{Item: item, Attempt: a})
 		}
-		_, err = w.store.FinishAttempts(w.ctx(), lease, done)
-		w.must(err)
+		for range patience {
+			if err = w.ask(func() error { _, err := w.store.FinishAttempts(w.ctx(), lease, done); return err }); err == nil {
+				break
+			}
+			w.unanswered("record", err)
+			if w.node != alive {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
 	}
 }
 
@@ -315,6 +375,9 @@ type receivers struct{ w *world }
 
 func (r receivers) Do(_ context.Context, req *http.Request) (guard.Response, error) {
 	w := r.w
+	if w.disk.Dead() {
+		return guard.Response{}, errDead
+	}
 	var body struct {
 		Merchant, Reference string
 		Version             int64
@@ -327,6 +390,7 @@ func (r receivers) Do(_ context.Context, req *http.Request) (guard.Response, err
 			continue
 		}
 		if s.down || w.chance(w.weather) {
+			s.deaf[fmt.Sprint(body.Reference, " ", body.Version)]++
 			if w.chance(0.5) {
 				return guard.Response{Status: http.StatusInternalServerError}, nil
 			}
@@ -349,19 +413,36 @@ func (r receivers) Do(_ context.Context, req *http.Request) (guard.Response, err
 }
 
 // notice brings an acquirer's notice to the gateway, perhaps twice, perhaps
-// never.
-func (w *world) notice(conn payment.Connector, n word) {
+// never. What is not taken in is told again some time later.
+func (w *world) notice(x *sale, n word) {
 	if w.chance(w.weather) {
 		return
 	}
+	for range 1 + w.dice.IntN(2) {
+		w.deliver(x, n, patience)
+	}
+}
+
+func (w *world) deliver(x *sale, n word, tries int) {
 	body, err := json.Marshal(n)
 	w.must(err)
-	for range 1 + w.dice.IntN(2) {
-		req := httptest.NewRequest(http.MethodPost, acquiring.Prefix+conn.ID+"/notify", bytes.NewReader(body))
+	err = w.ask(func() error {
+		req := httptest.NewRequest(http.MethodPost, acquiring.Prefix+x.shop.conn.ID+"/notify", bytes.NewReader(body))
 		answer := httptest.NewRecorder()
 		w.cards.ServeHTTP(answer, req)
-		if answer.Code != http.StatusOK {
-			w.t.Fatalf("seed %d: a notice was answered %d", w.seed, answer.Code)
+		switch answer.Code {
+		case http.StatusOK:
+			return nil
+		case http.StatusServiceUnavailable:
+			return payment.Fail(payment.CodeBusy, "not taken in")
+		}
+		return fmt.Errorf("it was answered %d", answer.Code)
+	})
+	if err != nil {
+		w.unanswered("notice", err)
+		if tries > 1 {
+			w.after(w.minutes(1, 60), func() { w.deliver(x, n, tries-1) })
 		}
 	}
+	w.agree(x)
 }
