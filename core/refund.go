@@ -56,7 +56,8 @@ func (c *Core) Refund(ctx context.Context, r Refunding) (payment.Payment, paymen
 	if err != nil {
 		return payment.Payment{}, payment.Refund{}, err
 	}
-	return c.awaitRefund(ctx, p, refund)
+	p, refund = c.awaitRefund(ctx, p, refund)
+	return p, refund, nil
 }
 
 // RefundByOperator is Refund by a person, who may also refund what has to be
@@ -80,7 +81,8 @@ func (c *Core) RefundByOperator(ctx context.Context, by Actor, paymentID, refere
 	if err != nil {
 		return payment.Payment{}, payment.Refund{}, err
 	}
-	return c.awaitRefund(ctx, p, refund)
+	p, refund = c.awaitRefund(ctx, p, refund)
+	return p, refund, nil
 }
 
 func refundAudit(r payment.Refund) any {
@@ -197,10 +199,10 @@ func (w *work) refundStaysOpen(ctx context.Context, p payment.Payment, r payment
 	return r, w.SaveRefund(ctx, r)
 }
 
-// awaitRefund waits a little for a refund's end.
-func (c *Core) awaitRefund(ctx context.Context, p payment.Payment, r payment.Refund) (payment.Payment, payment.Refund, error) {
+// awaitRefund waits a little for the end of a refund that is written down.
+func (c *Core) awaitRefund(ctx context.Context, p payment.Payment, r payment.Refund) (payment.Payment, payment.Refund) {
 	if r.Manual {
-		return p, r, nil
+		return p, r
 	}
 	signal, leave := c.watchers.join(p.ID)
 	defer leave()
@@ -209,21 +211,25 @@ func (c *Core) awaitRefund(ctx context.Context, p payment.Payment, r payment.Ref
 	look := time.NewTicker(100 * time.Millisecond) // another node may have the work
 	defer look.Stop()
 	for {
-		var err error
-		if r, err = c.FindRefund(ctx, p.ID, r.Reference); err != nil {
-			return p, r, err
+		// It is written down, so a look that fails is no refusal.
+		now, err := c.FindRefund(ctx, p.ID, r.Reference)
+		if err != nil {
+			return p, r
 		}
-		if r.State != payment.RefundProcessing || r.Told || r.Manual {
-			p, err = c.Payment(ctx, p.ID)
-			return p, r, err
+		if now.State != payment.RefundProcessing || now.Told || now.Manual {
+			after, err := c.Payment(ctx, p.ID)
+			if err != nil {
+				return p, r
+			}
+			return after, now
 		}
 		select {
 		case <-signal:
 		case <-look.C:
 		case <-patience.C:
-			return p, r, nil
+			return p, r
 		case <-ctx.Done():
-			return p, r, nil // it is written down; whoever asks learns of it
+			return p, r // whoever asks learns of it
 		}
 	}
 }
