@@ -46,7 +46,7 @@ func decodeCheckout(body []byte, platform bool) (checkoutRequest, error) {
 		r.amount = amountOf(p.decimal("amount"))
 		p.choice("currency", currencies, true)
 		r.description = p.text("description", maxDescription, false)
-		r.dueAt = p.datetime("due_time").Truncate(time.Millisecond)
+		r.dueAt = p.datetime("due_time")
 		if !platform {
 			r.successURL = p.url("success_url", true)
 			r.cancelURL = p.url("cancel_url", true)

@@ -221,6 +221,10 @@ func (f *fields) datetime(key string) time.Time {
 	t, message := parseDatetime(v.Text)
 	if message != "" {
 		f.fail(key, []string{message})
+		return time.Time{}
+	}
+	if t = t.Truncate(time.Millisecond); t.IsZero() { // which would be none given
+		t = t.Add(time.Millisecond)
 	}
 	return t
 }
