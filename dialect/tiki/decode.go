@@ -116,6 +116,8 @@ func (o object) textOf(name string, v any, limit int, required bool) string {
 		o.bad.add(o.at+name, fmt.Sprintf("has more than %d characters", limit))
 	case strings.ContainsRune(s, 0):
 		o.bad.add(o.at+name, "has a NUL character")
+	case strings.ContainsRune(s, utf8.RuneError): // what encoding/json makes of half a surrogate pair
+		o.bad.add(o.at+name, "has half a surrogate pair, or U+FFFD, which stands for a lost character")
 	default:
 		return s
 	}
