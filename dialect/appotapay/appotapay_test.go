@@ -502,7 +502,7 @@ func TestFields(t *testing.T) {
 			{"amount", "-", "1"}, {"amount", "null", "1"}, {"amount", `"10000"`, "1"}, {"amount", "true", "1"}, {"amount", "[10000]", "1"}, {"amount", "10000.5", "1"},
 			{"amount", "10000.0", ""}, {"amount", "1e4", ""}, {"amount", "9999", "32"}, {"amount", "0", "32"}, {"amount", "-10000", "32"},
 			{"amount", "9999999999999", ""}, {"amount", "10000000000000", "84"}, {"amount", strings.Repeat("9", 400), "84"}, {"amount", "-" + strings.Repeat("9", 400), "32"},
-			{"amount", "1e999999", "84"}, {"customer_phone_number", `"0989898657"`, ""}, {"customer_phone_number", "null", ""}, {"customer_phone_number", `""`, ""},
+			{"amount", "1e999999", "84"}, {"customer_phone_number", `"0989898657"`, ""}, {"customer_phone_number", "null", ""}, {"customer_phone_number", `""`, ""}, {"customer_phone_number", `"  "`, ""},
 			{"customer_phone_number", long(21), "1"}, {"customer_phone_number", "989898657", "1"}, {"customer_phone_number", `"\u0000"`, "1"},
 			{"surprise", `{"a":[1]}`, ""},
 		} {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
 )
@@ -112,7 +113,8 @@ func decodeObject(body []byte) (object, error) {
 // has says whether an optional member says anything (A9).
 func (o object) has(name string) bool {
 	v := o[name]
-	return v != nil && v != ""
+	s, isText := v.(string)
+	return v != nil && (!isText || strings.TrimSpace(s) != "")
 }
 
 // text reads a text of 1 to limit characters that is no control character.
@@ -130,6 +132,8 @@ func (o object) text(name string, limit int) (string, error) {
 		return "", bad(name, "có ký tự không hợp lệ", "has characters that are no text")
 	case strings.TrimSpace(s) == "":
 		return "", bad(name, "bị thiếu", "is missing")
+	case pan.Stands(s): // core would refuse it, and could not say so in Vietnamese
+		return "", bad(name, "có số thẻ, hoặc dãy số giống số thẻ; không nhận số thẻ ở đây", "has a card number in it, or what looks like one; card numbers are not taken here")
 	}
 	return s, nil
 }

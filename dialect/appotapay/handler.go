@@ -77,10 +77,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	httpx.NoteRoute(r.Context(), "appotapay: "+name)
 	switch {
 	case run == nil:
-		h.refuse(w, r, http.StatusNotFound, codeUnknown)
+		h.explain(w, r, http.StatusNotFound, invalid{codeUnknown, message{"không có API nào ở đường dẫn này", "there is no operation at this path"}})
 	case r.Method != method:
 		w.Header().Set("Allow", method)
-		h.refuse(w, r, http.StatusMethodNotAllowed, codeUnknown)
+		h.explain(w, r, http.StatusMethodNotAllowed, invalid{codeUnknown, message{"API này chỉ nhận " + method, "the operation takes only " + method}})
 	default:
 		h.answer(w, r, run)
 	}
@@ -233,13 +233,14 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var form invalid
 	switch {
 	case errors.As(err, &form):
-		h.send(w, http.StatusBadRequest, errorBody{form.code, form.text(language(r))})
+		h.explain(w, r, http.StatusBadRequest, form)
 		return
 	case errors.Is(err, errSignature):
 		h.refuse(w, r, http.StatusBadRequest, codeSignature)
 		return
 	case errors.Is(err, httpx.ErrTooLarge):
-		h.refuse(w, r, http.StatusRequestEntityTooLarge, codeInvalid)
+		most := strconv.Itoa(maxBody)
+		h.explain(w, r, http.StatusRequestEntityTooLarge, invalid{codeInvalid, message{"body lớn hơn " + most + " byte", "the body is larger than " + most + " bytes"}})
 		return
 	}
 	refused := refusalOf(payment.CodeOf(err))
@@ -254,6 +255,11 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.log.Log(r.Context(), level, "request failed", "request_id", httpx.RequestIDFrom(r.Context()), "error", err.Error())
 	}
 	h.refuse(w, r, refused.status, refused.code)
+}
+
+// explain refuses with a code, and says what is wrong.
+func (h *handler) explain(w http.ResponseWriter, r *http.Request, status int, why invalid) {
+	h.send(w, status, errorBody{why.code, why.text(language(r))})
 }
 
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, status int, code string) {
