@@ -37,7 +37,8 @@
 //     outside /PartnerAPI leaves it out.
 //   - T7: A body that breaks the rules is 400 with the framework's message;
 //     error is INVALID_REQUEST in module Order Payment, Bad Request elsewhere.
-//     Members that no rule names are refused. NUL is no text.
+//     Members that no rule names are refused. NUL, half a
+//     surrogate pair and U+FFFD are no text.
 //   - T8: What a method does follows from its record, not from the bare type. A
 //     type that no record has means what clients mean by it.
 //   - T9: Wallets and cards are handed over by a link, MoMo by a QR code where

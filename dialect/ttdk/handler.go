@@ -273,7 +273,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, op operation, err
 	case stranger:
 		h.failStranger(w, r, op)
 	case malformed:
-		h.failInvalid(w, op, &invalid{message: safeText(err)})
+		h.failInvalid(w, op, misread(err))
 	case refused, settled:
 		h.failWord(w, r, op, refusals[booking.NotPayable], err)
 	case unpayable:
@@ -367,6 +367,19 @@ func (h *handler) failCoded(w http.ResponseWriter, r *http.Request, op operation
 }
 
 // safeText is the text of an error that may be shown to the caller.
+// members are those whose texts core judges, by the names that it knows them by.
+var members = map[string]string{"phone": "phone", "name": "fullnameSchedule", "email": "email", "time": "time", "note": "scheduleNote", "request_id": "requestId"}
+
+// misread tells of a member that core will not take as the validator would.
+func misread(err error) *invalid {
+	e, ok := errors.AsType[*payment.Error](err)
+	if !ok || members[e.Field] == "" {
+		return &invalid{message: safeText(err)}
+	}
+	name := members[e.Field]
+	return &invalid{message: within("", name, complaint(name, strings.TrimPrefix(e.Text, e.Field+" "))).text, member: true, path: name}
+}
+
 func safeText(err error) string {
 	if e, ok := errors.AsType[*payment.Error](err); ok && e.Text != "" {
 		return e.Text

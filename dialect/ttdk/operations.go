@@ -9,6 +9,7 @@ var (
 	amountField = field{name: "amount", kind: number, integer: true, least: ptr(1)}
 	statusField = field{name: "paymentStatus", kind: text, words: paymentStatuses}
 	skip        = natural("skip").whole().upTo(maxWhole)
+	plateColor  = field{name: "licensePlateColor", kind: number, required: true, oneOf: []float64{1, 2, 3, 4}}
 	search      = words("searchText", maxText).orEmpty()
 	ordering    = field{name: "order", kind: object, openEnds: true}
 	filter      = field{name: "filter", kind: object, openEnds: true}
@@ -28,7 +29,7 @@ func allTypes() []float64 {
 // beside the documented ones.
 func reservation(extra ...field) []field {
 	return append([]field{
-		words("licensePlates", maxPlate).need(), words("phone", maxPhone).need(), natural("vehicleType").whole().need(), natural("licensePlateColor").whole().need(),
+		words("licensePlates", maxPlate).need(), words("phone", maxPhone).need(), natural("vehicleType").whole().need(), plateColor,
 		words("fullnameSchedule", maxText).orEmpty(), {name: "email", kind: text, email: true, blank: true},
 		words("dateSchedule", maxText).orEmpty(), words("time", 40).orEmpty(), natural("stationsId"), services,
 		natural("scheduleType").whole(), natural("vehicleSubType"), natural("vehicleSubCategory"), words("certificateSeries", maxText).orEmpty(),

@@ -277,7 +277,7 @@ func checkText(label string, v any, f field) (any, *misfit) {
 		most = maxText
 	}
 	switch {
-	case !ok || strings.ContainsRune(s, 0): // a text that no database keeps
+	case !ok || strings.ContainsRune(s, 0) || strings.ContainsRune(s, utf8.RuneError): // no text (T7)
 		return nil, complaint(label, "must be a string")
 	case s == "" && f.blank:
 		return s, nil

@@ -132,7 +132,7 @@ func firstComplaint(body map[string]any) (message, key string) {
 	if v, there := body["paymentMethodSubType"]; there {
 		s, is := v.(string)
 		switch {
-		case !is || strings.Contains(s, "\x00"):
+		case !is || strings.ContainsAny(s, "\x00\ufffd"):
 			return child("paymentMethodSubType", "must be a string")
 		case s == "":
 			return child("paymentMethodSubType", "is not allowed to be empty")
