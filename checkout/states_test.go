@@ -8,6 +8,7 @@ import (
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
+	"github.com/thungan/thungan/web"
 )
 
 var opened = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
@@ -198,4 +199,32 @@ func render(t *testing.T, f face, lang string) string {
 		t.Fatal(err)
 	}
 	return string(html)
+}
+
+// A merchant that has named the method leaves nothing to choose, and the page
+// asks for no choice.
+func TestOneMethodIsNoChoice(t *testing.T) {
+	unready := payment.Attempt{State: payment.AttemptFailed, Code: "05", Number: 1, Method: payment.InternationalCard}
+	declined := unready
+	declined.Handoff.URL = "https://acquirer.example/pay/x"
+	for _, f := range cardFaces() {
+		if f.name != "choose-one" {
+			continue
+		}
+		for _, f.tries = range []Tries{{}, {Attempts: []payment.Attempt{declined}, Most: 3}, {Attempts: []payment.Attempt{unready}, Most: 3}} {
+			for lang, no := range map[string][]string{"vi": {"Chọn phương thức", "chọn phương thức", "Mời bạn chọn", "chọn cách khác"}, "en": {"How would you like to pay", "Please choose", "Choose how", "another way"}} {
+				page := render(t, f, lang)
+				for _, text := range no {
+					if strings.Contains(page, text) {
+						t.Errorf("%s asks %q of who has one method", lang, text)
+					}
+				}
+				if want := web.Text(lang, "checkout.choose.only"); !strings.Contains(page, "<h2>"+want) {
+					t.Errorf("%s does not say %q", lang, want)
+				}
+			}
+		}
+		return
+	}
+	t.Fatal("there is no page of one method")
 }

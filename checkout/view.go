@@ -242,6 +242,10 @@ func (v *View) head() {
 	case Choose, Unready:
 		v.Head.Title = web.Text(v.Lang, "checkout.title.choose", amount, v.Merchant)
 		v.Say = web.Text(v.Lang, "checkout.waiting.choice")
+		if !v.CanChange { // the merchant has chosen
+			v.Head.Title = web.Text(v.Lang, "checkout.title.pay", amount, v.Merchant)
+			v.Say = web.Text(v.Lang, "checkout.waiting.only")
+		}
 		if v.Try != nil && v.Try.Failed {
 			v.Say = web.Text(v.Lang, "checkout.try."+v.Try.Reason)
 		}
