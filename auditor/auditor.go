@@ -42,7 +42,7 @@ func (r Report) Sound() bool { return len(r.Findings) == 0 }
 // Options say how to audit.
 type Options struct {
 	Lang  string    // "vi" or "en"; "" is "en"
-	Now   time.Time // for what is overdue
+	Now   time.Time // for what is overdue; zero calls nothing so
 	Most  int       // findings to list of one check; 0 is 20
 	Tells func(check string, done, all int)
 }
@@ -53,8 +53,12 @@ type Options struct {
 type check struct {
 	name      string
 	statement string
-	vi, en    string
-	now       bool // the statement has one argument: now, in milliseconds
+	// find stands in the place of statement where a rule has to look into JSON,
+	// which the engines read each in a way of its own. It tells of each place by
+	// the same columns, and reads one result to its end before the next.
+	find   func(ctx context.Context, q store.Query, tell func(columns ...string)) error
+	vi, en string
+	now    bool // the statement has one argument: now less overdue, in milliseconds
 }
 
 // overdue is how long work may be due before it counts as left lying.
@@ -102,43 +106,60 @@ func Audit(ctx context.Context, s *store.Store, o Options) (Report, error) {
 }
 
 func (c check) run(ctx context.Context, q store.Query, o Options, most int) (found []Finding, more int, err error) {
-	var args []any
-	if c.now {
-		args = append(args, o.Now.Add(-overdue).UnixMilli())
-	}
-	rows, err := q(ctx, c.statement, args...)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer rows.Close()
-	columns, err := rows.Columns()
-	if err != nil {
-		return nil, 0, err
-	}
-	values := make([]sql.NullString, len(columns))
-	into := make([]any, len(columns))
-	for i := range values {
-		into[i] = &values[i]
-	}
 	text := c.en
 	if o.Lang == "vi" {
 		text = c.vi
 	}
-	for rows.Next() {
+	tell := func(columns ...string) {
 		if len(found) == most {
 			more++
-			continue
+			return
 		}
-		if err := rows.Scan(into...); err != nil {
-			return nil, 0, err
+		shown := make([]any, len(columns))
+		for i, v := range columns {
+			shown[i] = v
 		}
-		shown := make([]any, len(values))
-		for i, v := range values {
-			shown[i] = v.String
-		}
-		found = append(found, Finding{Check: c.name, Subject: values[0].String, Text: strings.TrimSpace(fmt.Sprintf(text, shown...))})
+		found = append(found, Finding{Check: c.name, Subject: columns[0], Text: strings.TrimSpace(fmt.Sprintf(text, shown...))})
 	}
-	return found, more, rows.Err()
+	if c.find != nil {
+		err = c.find(ctx, q, tell)
+		return found, more, err
+	}
+	var args []any
+	if c.now {
+		args = append(args, o.Now.Add(-overdue).UnixMilli())
+	}
+	err = each(ctx, q, c.statement, tell, args...)
+	return found, more, err
+}
+
+// each hands over every row that a statement selects, as texts.
+func each(ctx context.Context, q store.Query, statement string, row func(columns ...string), args ...any) error {
+	rows, err := q(ctx, statement, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	values := make([]sql.NullString, len(names))
+	into := make([]any, len(names))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		columns := make([]string, len(values))
+		for i, v := range values {
+			columns[i] = v.String
+		}
+		row(columns...)
+	}
+	return rows.Err()
 }
 
 // Names lists the rules.

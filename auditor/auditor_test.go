@@ -169,6 +169,69 @@ var damages = map[string]string{
 	"notice_stuck":      item("broken-stuck", "PAID", "pending", 1),
 	"notice_unfinished": item("broken-unfinished", "PAID", "done", 1),
 	"attempts_wrong":    item("broken-attempts", "PAID", "pending", 1<<50) + `; UPDATE outbox_items SET attempts = 3 WHERE id = 'broken-attempts'`,
+
+	"payment_of_nobody": pay("broken-merchant", "open", 1, 0) + `; UPDATE payments SET merchant_id = 'nobody' WHERE id = 'broken-merchant'`,
+	"account_of_nobody": `INSERT INTO ledger_postings (entry_id, line, account, amount) VALUES ('broken-account', 1, 'acquirer:broken', 5)`,
+	"credit_misplaced": credit("broken-misplaced", "repeated", 1, 0) + `; INSERT INTO ledger_entries (id, kind, payment_id, credit_id, actor, reason, at, folded) VALUES ('b3', 'credit', '', 'broken-misplaced', '', '', 0, FALSE);` +
+		` INSERT INTO ledger_postings (entry_id, line, account, amount) VALUES ('b3', 1, 'cash:MERCHANT', 1)`,
+
+	"attempt_of_nobody": attempt("broken-orphan", "failed", 1),
+	"attempt_state":     attempt("broken-odd", "odd", 1),
+	"attempt_amount":    attempt("broken-dear", "failed", 1) + `; UPDATE attempts SET payment_id = 'PAID', amount = 1001 WHERE id = 'broken-dear'`,
+	"attempt_number":    attempt("broken-number", "failed", 1) + `; UPDATE attempts SET number = 5 WHERE id = 'broken-number'`,
+	"attempt_parallel":  attempt("broken-p1", "sent", 1) + `; ` + attempt("broken-p2", "sent", 1) + `; UPDATE attempts SET payment_id = 'broken-p1', number = 2 WHERE id = 'broken-p2'`,
+
+	"refund_state":     refund("broken-odd", "PAID", "odd"),
+	"refund_source":    refund("broken-source", "PAID", "denied") + `; UPDATE refunds SET credit_id = 'nobody' WHERE id = 'broken-source'`,
+	"refund_channel":   refund("broken-channel", "PAID", "denied") + `; UPDATE refunds SET connector_id = 'nobody' WHERE id = 'broken-channel'`,
+	"refund_overdrawn": credit("broken-overdrawn", "repeated", 1, 0) + `; ` + refund("broken-more", "PAID", "processing") + `; UPDATE refunds SET credit_id = 'broken-overdrawn', connector_id = 'c' WHERE id = 'broken-more'`,
+	"refund_unbooked":  refund("broken-unbooked", "broken-payment", "approved"),
+	"returned_wrong":   credit("broken-returned", "late", 100, 0) + `; UPDATE bank_credits SET returned = 100 WHERE id = 'broken-returned'`,
+
+	"sale_of_nobody":    sale("broken-sale", "nobody", "", 0),
+	"approval_untaken":  pay("broken-approval", "approved", 100, 100) + `; ` + sale("broken-approval", "t", "x", 1),
+	"approval_invented": credit("broken-approved", "repeated", 1, 0) + `; UPDATE bank_credits SET channel = 'terminal' WHERE id = 'broken-approved'`,
+	"sale_unbatched":    sale("broken-unbatched", "t", "", 3),
+	"sale_settled":      terminal("broken-till", 1, "") + `; ` + sale("broken-settled", "broken-till", "x", 1) + `; UPDATE sales SET settled_at = 5 WHERE payment_id = 'broken-settled'`,
+	"batch_gap":         terminal("broken-gap", 3, ""),
+	"batch_wrong":       `INSERT INTO terminal_batches (terminal_id, number, sales, amount, settled_at) VALUES ('broken-batch', 1, 2, 100, 1)`,
+	"terminal_sale":     terminal("broken-newest", 1, "nobody"),
+	"terminal_twice":    pay("broken-t1", "processing", 1, 0) + `; ` + pay("broken-t2", "processing", 1, 0) + `; ` + sale("broken-t1", "broken-twice", "", 0) + `; ` + sale("broken-t2", "broken-twice", "", 0),
+	"void_wrong":        pay("broken-void", "voided", 100, 0),
+
+	"booking_state":    booking(9001, 1, "lost", ""),
+	"plate_twice":      `DROP INDEX bookings_hold; ` + booking(9002, 1, "new", "broken-plate") + `; ` + booking(9003, 1, "new", "broken-plate"),
+	"number_twice":     booking(9004, 1, "new", "") + `; ` + bookingOrder(9004, 0),
+	"booking_orphan":   booking(9005, 1, "new", ""),
+	"booking_canceled": booking(9006, 9007, "canceled", "") + `; ` + bookingOrder(9007, 9006) + `; UPDATE bookings SET version = 2 WHERE id = 9006`,
+	"booking_overfull": `INSERT INTO stations (id, code, name, address, area, enabled, priority, calendar) VALUES (9010, '', '', '', '', TRUE, FALSE, '{"slots": [{"weekday": 1, "time": "7h", "capacity": 1}, {"weekday": 1, "time": "9h", "capacity": 5}]}'); ` +
+		booking(9011, 1, "new", "") + `; ` + booking(9012, 1, "confirmed", "") + `; UPDATE bookings SET station_id = 9010, day = '2026-03-02', slot = '7h', hold_until = 2 WHERE id IN (9011, 9012)`,
+	"bill_wrong":      bookingOrder(9020, 0) + `; UPDATE booking_orders SET tax = 80, total = 1080, lines = '[{"quantity": 2, "price": 500, "tax_bp": 805}]', subtotal = 1000 WHERE id = 9020`,
+	"offer_wrong":     bookingOrder(9021, 0) + `; UPDATE booking_orders SET offers = 2 WHERE id = 9021`,
+	"offer_stray":     pay("broken-stray", "open", 1, 0) + `; UPDATE payments SET dialect = 'ttdk' WHERE id = 'broken-stray'`,
+	"collected_wrong": credit("broken-collected", "repeated", 1, 0) + `; UPDATE bank_credits SET channel = 'partner' WHERE id = 'broken-collected'`,
+
+	"order_payment":  appOrder(9030, "") + `; UPDATE orders SET way = 'online' WHERE id = 9030`,
+	"order_sum":      appOrder(9031, "") + `; UPDATE orders SET total = 6 WHERE id = 9031`,
+	"order_state":    appOrder(9032, "") + `; UPDATE orders SET completed_at = 5, canceled_at = 6 WHERE id = 9032`,
+	"order_unpaid":   pay("broken-unpaid-order", "open", 5, 0) + `; ` + appOrder(9033, "broken-unpaid-order") + `; UPDATE orders SET completed_at = 5 WHERE id = 9033`,
+	"order_canceled": pay("broken-canceled-order", "open", 5, 0) + `; ` + appOrder(9034, "broken-canceled-order") + `; UPDATE orders SET canceled_at = 5 WHERE id = 9034`,
+	"receipt_wrong":  appOrder(9035, "") + `; UPDATE orders SET receipt_code = 'broken' WHERE id = 9035`,
+	"test_money": credit("broken-test", "repeated", 1, 0) + `; UPDATE bank_credits SET channel = 'cash', source = 'test' WHERE id = 'broken-test';` +
+		` INSERT INTO ledger_entries (id, kind, payment_id, credit_id, actor, reason, at, folded) VALUES ('b4', 'credit', 'PAID', 'broken-test', '', '', 0, FALSE)`,
+	"grant_wrong": `INSERT INTO grants (hash, kind, app, customer_id, scopes, created_at, expires_at, used_at) VALUES ('broken', 'code', 'a', 1, '', 1, 2, 0)`,
+
+	"notice_needless": pay("broken-needless", "open", 1, 0) + `; UPDATE payments SET dialect = 'paykit' WHERE id = 'broken-needless'; ` + event("broken-needless", 99, "open", "choose", "open", 0) + `; ` + item("broken-needless", "broken-needless", "pending", 1<<50),
+	"notice_twice":    item("broken-n1", "broken-n", "pending", 1<<50) + `; ` + item("broken-n2", "broken-n", "pending", 1<<50),
+	"notice_astray":   item("broken-target", "PAID", "pending", 1<<50) + `; UPDATE outbox_items SET version = 98, merchant_id = 'MERCHANT', dialect = 'test', target = 'https://elsewhere.example.test' WHERE id = 'broken-target'`,
+	"notice_postponed": item("broken-later", "PAID", "pending", 1<<50) + `; UPDATE outbox_items SET tries = 1, attempts = 1, version = 97 WHERE id = 'broken-later';` +
+		` INSERT INTO outbox_attempts (item_id, number, at, duration, request_id, status, error, answer) VALUES ('broken-later', 1, 1, 1, '', 500, '', '')`,
+	"notice_unacknowledged": item("broken-refused", "PAID", "done", 1) + `; UPDATE outbox_items SET last_status = 500, version = 96 WHERE id = 'broken-refused'`,
+	"notice_given_up":       item("broken-early", "PAID", "failed", 1) + `; UPDATE outbox_items SET dialect = 'paykit', tries = 9, version = 95 WHERE id = 'broken-early'`,
+	"change_of_nothing":     item("broken-change", "", "pending", 1<<50) + `; UPDATE outbox_items SET kind = 'booking' WHERE id = 'broken-change'`,
+	"booking_untold": `INSERT INTO profiles (merchant_id, dialect, public_id, notify_url, success_url, cancel_url, notify_secret) VALUES ('MERCHANT', 'ttdk', 'p', 'https://partner.example.test', '', '', ''); ` +
+		booking(9040, 1, "closed", "") + `; UPDATE bookings SET version = 2 WHERE id = 9040`,
+	"order_untold": bookingOrder(9041, 0) + `; UPDATE booking_orders SET canceled_at = 5 WHERE id = 9041`,
 }
 
 func credit(id, outcome string, amount, applied int) string {
@@ -200,8 +263,46 @@ func item(id, paymentID, state string, due int) string {
 	VALUES ('%s', 'notice', '%s', 99, '', '', '', '', '%s', 0, 0, %d, 0, '', 1, 0, 0, '')`, id, paymentID, state, due)
 }
 
+func sale(paymentID, terminalID, reference string, batch int) string {
+	return fmt.Sprintf(`INSERT INTO sales (payment_id, terminal_id, merchant_id, dialect, method, phone, reason, reference, approval, scheme, card, batch, fetched_at, reported_at, settled_at)
+	VALUES ('%s', '%s', 'MERCHANT', 'test', 'card_present', '', '', '%s', '', '', '', %d, 0, 0, 0)`, paymentID, terminalID, reference, batch)
+}
+
+func terminal(id string, batch int, saleID string) string {
+	return fmt.Sprintf(`INSERT INTO terminals (id, merchant_id, public_id, name, city, label, state, methods, max_amount, daily_limit, monthly_limit, batch_limit, sale_id, batch, seen_at, created_at, updated_at, version)
+	VALUES ('%s', 'MERCHANT', '%s', '', '', '', 'active', '', 0, 0, 0, 0, '%s', %d, 0, 1, 1, 1)`, id, id, saleID, batch)
+}
+
+func booking(id, orderID int, status, plate string) string {
+	hold := "NULL"
+	if plate != "" {
+		hold = "'" + plate + "'"
+	}
+	return fmt.Sprintf(`INSERT INTO bookings (id, merchant_id, order_id, version, hash, plate, plate_color, vehicle_type, phone, name, email, station_id, day, slot, kind, note, details, status, reason,
+	held_until, hold, hold_until, created_at, updated_at) VALUES (%d, 'MERCHANT', %d, 1, '', '%s', 1, 1, '', '', '', 0, '', '', 1, '', '', '%s', '', 0, %s, 0, 1, 1)`, id, orderID, plate, status, hold)
+}
+
+func bookingOrder(id, bookingID int) string {
+	return fmt.Sprintf(`INSERT INTO booking_orders (id, merchant_id, code, reference, booking_id, version, name, kind, lines, promotion, subtotal, discount, tax, total, phone, payer, offers, method, method_type,
+	created_at, updated_at, canceled_at) VALUES (%d, 'MERCHANT', '%d', '%d', %d, 1, '', 9, '[]', '', 0, 0, 0, 0, '', '', 1, '', 0, 1, 1, 0)`, id, id, id, bookingID)
+}
+
+// appOrder is an order of 2 + 3 đồng.
+func appOrder(id int, paymentID string) string {
+	way, started := "", 0
+	if paymentID != "" {
+		way, started = "online", 1
+	}
+	return fmt.Sprintf(`INSERT INTO orders (id, merchant_id, dialect, customer_id, reference, extra, version, details, shipping_fee, total, receipt_id, receipt_code, way, payment_id, created_at, updated_at,
+	started_at, handed_over_at, completed_at, canceled_at, note, push_page) VALUES (%d, 'MERCHANT', 'test', '1', '', '', 1, '{"lines": [{"name": "x", "quantity": 1, "price": 2}]}', 3, 5, '1000000000', '30000%d', '%s', '%s', 1, 1, %d, 0, 0, 0, '', '')`,
+		id, id, way, paymentID, started)
+}
+
 // The subjects of damages whose rows are not called "broken".
 var subjects = map[string]string{
+	"account_of_nobody": "acquirer:broken", "booking_state": "9001", "number_twice": "9004", "booking_orphan": "9005", "booking_canceled": "9006",
+	"booking_overfull": "9010 2026-03-02 7h", "bill_wrong": "9020", "offer_wrong": "9021", "order_payment": "9030", "order_sum": "9031", "order_state": "9032",
+	"order_unpaid": "9033", "order_canceled": "9034", "booking_untold": "9040", "order_untold": "9041",
 	"audit_log_broken": "3", "ledger_total": "", "credit_twice": "broken", "sales_wrong": "MERCHANT", "partial_wrong": "MERCHANT", "refunding_wrong": "MERCHANT",
 	"unclaimed_wrong": "gateway:unapplied", "limit_wrong": "LIMIT", "excess_wrong": "M-broken-excess", "unapplied_wrong": "M-broken-unapplied",
 }
@@ -271,6 +372,7 @@ func open(t *testing.T, engine, url string) *sql.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
+	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { db.Close() })
 	return db
 }

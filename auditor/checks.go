@@ -1,6 +1,9 @@
 package auditor
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // arrows are the moves that a payment may make, as "from>act>to".
 var arrows = []string{
@@ -31,7 +34,10 @@ func balanceOf(account, owed string) string {
 }
 
 // checks are the rules, I1 to I8 of the project's invariants among them.
-var checks = []check{
+var checks = slices.Concat(moneyPath, acquirers, terminals, bookings, orders, notices)
+
+// moneyPath are the rules of the ledger, of money that came in and of payments.
+var moneyPath = []check{
 	// I1: the ledger.
 	{name: "entry_unbalanced", statement: `SELECT entry_id, CAST(CAST(SUM(amount) AS BIGINT) AS TEXT) FROM ledger_postings GROUP BY entry_id HAVING SUM(amount) <> 0`,
 		vi: "Bút toán %[1]s lệch %[2]s đồng: nợ và có không bằng nhau.", en: "Ledger entry %[1]s is off by %[2]s đồng: debits and credits differ."},
@@ -49,6 +55,15 @@ var checks = []check{
 		vi: "Số dư lưu của tài khoản %[1]s là %[2]s đồng, các dòng sổ cộng lại là %[3]s.", en: "The kept balance of %[1]s is %[2]s đồng; its postings sum to %[3]s."},
 	{name: "entry_of_nobody", statement: `SELECT e.id, e.payment_id FROM ledger_entries e LEFT JOIN payments p ON p.id = e.payment_id WHERE e.payment_id <> '' AND p.id IS NULL`,
 		vi: "Bút toán %[1]s thuộc giao dịch %[2]s không tồn tại.", en: "Ledger entry %[1]s is for payment %[2]s, which does not exist."},
+	{name: "account_of_nobody", statement: `SELECT p.account, CAST(CAST(SUM(p.amount) AS BIGINT) AS TEXT) FROM ledger_postings p GROUP BY p.account
+HAVING NOT (p.account = 'gateway:unapplied' OR p.account LIKE 'bank:unknown:%'
+   OR (p.account LIKE 'bank:%' AND EXISTS (SELECT 1 FROM receiving_accounts a WHERE a.id = SUBSTR(p.account, 6)))
+   OR (p.account LIKE 'acquirer:%' AND EXISTS (SELECT 1 FROM connectors k WHERE k.id = SUBSTR(p.account, 10)))
+   OR (p.account LIKE 'terminal:%' AND EXISTS (SELECT 1 FROM terminals t WHERE t.id = SUBSTR(p.account, 10)))
+   OR (p.account LIKE 'cash:%' AND EXISTS (SELECT 1 FROM merchants m WHERE m.id = SUBSTR(p.account, 6)))
+   OR (p.account LIKE 'partner:%' AND EXISTS (SELECT 1 FROM merchants m WHERE m.id = SUBSTR(p.account, 9)))
+   OR (p.account LIKE 'merchant:%' AND SUBSTR(p.account, 46) IN (':sales', ':partial', ':excess', ':unapplied', ':refunding') AND EXISTS (SELECT 1 FROM merchants m WHERE m.id = SUBSTR(p.account, 10, 36))))`,
+		vi: "Tài khoản sổ cái %[1]s (%[2]s đồng) không của người bán, tài khoản nhận tiền, kết nối hay máy nào.", en: "The ledger account %[1]s (%[2]s đồng) is no merchant's, receiving account's, connector's or terminal's."},
 
 	// I3: each credit is in the ledger once, and all of it has a place.
 	{name: "credit_split", statement: `SELECT id, CAST(amount AS TEXT), CAST(applied + unapplied + returned AS TEXT) FROM bank_credits
@@ -75,6 +90,9 @@ HAVING COALESCE(SUM(p.amount), 0) <> CASE WHEN c.outcome IN ('exact', 'short', '
 		vi: "Tin báo của nguồn %[2]s (%[1]s) đã nhận hơn một giờ mà chưa xử lý.", en: "A message of feed %[2]s (%[1]s) came over an hour ago and was not processed."},
 
 	// I4 and I5: payments and their money.
+	{name: "payment_of_nobody", statement: `SELECT p.id, p.merchant_id, p.platform_id FROM payments p LEFT JOIN merchants m ON m.id = p.merchant_id LEFT JOIN merchants f ON f.id = p.platform_id
+WHERE m.id IS NULL OR (p.platform_id <> '' AND f.id IS NULL)`,
+		vi: "Giao dịch %[1]s là của người bán %[2]s (qua nền tảng %[3]s) không tồn tại.", en: "Payment %[1]s is of merchant %[2]s (by platform %[3]s), one of whom does not exist."},
 	{name: "approved_unpaid", statement: `SELECT id, CAST(amount AS TEXT), CAST(received AS TEXT) FROM payments WHERE state = 'approved' AND (received < amount OR completed_at = 0)`,
 		vi: "Giao dịch %[1]s đã duyệt với %[3]s trên %[2]s đồng.", en: "Payment %[1]s is approved with %[3]s of %[2]s đồng."},
 	{name: "received_wrong", statement: `SELECT p.id, CAST(p.received AS TEXT), CAST(CAST(COALESCE(SUM(c.applied + CASE WHEN c.outcome = 'over' THEN c.unapplied ELSE 0 END), 0) AS BIGINT) AS TEXT)
@@ -149,39 +167,4 @@ LEFT JOIN payment_events e ON e.payment_id = r.payment_id AND e.refund_id = r.id
   AND e.act = CASE r.state WHEN 'approved' THEN 'refunded' WHEN 'denied' THEN 'refund_denied' ELSE 'refund' END
 GROUP BY r.id, r.state HAVING COUNT(e.version) <> 1`,
 		vi: "Lệnh hoàn tiền %[1]s ở trạng thái %[2]s có %[3]s sự kiện tương ứng, phải có một.", en: "Refund %[1]s is %[2]s and has %[3]s events of that, not one."},
-
-	// Attempts at acquirers.
-	{name: "capture_untaken", statement: `SELECT a.id, a.payment_id FROM attempts a
-LEFT JOIN bank_credits c ON c.source = 'acquirer/' || a.connector_id AND c.external_id = a.reference
-WHERE a.state = 'done' AND (c.id IS NULL OR c.amount <> a.amount)`,
-		vi: "Lần thanh toán %[1]s của giao dịch %[2]s đã thu tiền nhưng không có khoản tiền vào tương ứng.", en: "Attempt %[1]s of payment %[2]s is done, and no credit of its amount was taken in."},
-	{name: "capture_invented", statement: `SELECT c.id, c.payment_id FROM bank_credits c
-LEFT JOIN attempts a ON c.source = 'acquirer/' || a.connector_id AND c.external_id = a.reference AND a.state = 'done'
-WHERE c.channel = 'acquirer' AND a.id IS NULL`,
-		vi: "Khoản thu %[1]s của giao dịch %[2]s không có lần thanh toán nào.", en: "Capture %[1]s of payment %[2]s belongs to no attempt that is done."},
-	{name: "attempt_left", now: true, statement: `SELECT a.id, a.payment_id, a.state FROM attempts a
-LEFT JOIN outbox_items o ON o.kind = 'attempt' AND o.target = a.id AND o.payment_id = a.payment_id AND o.state = 'pending'
-WHERE a.state IN ('creating', 'sent', 'unknown') AND NOT a.review AND o.id IS NULL AND a.created_at < $1`,
-		vi: "Lần thanh toán %[1]s của giao dịch %[2]s (%[3]s) không ai hỏi lại, cũng không ai được giao xem.", en: "Attempt %[1]s of payment %[2]s is %[3]s; nobody asks about it and no person was given it."},
-	{name: "refund_left", now: true, statement: `SELECT r.id, r.payment_id FROM refunds r
-LEFT JOIN outbox_items o ON o.kind = 'refund' AND o.target = r.id AND o.payment_id = r.payment_id AND o.state = 'pending'
-WHERE r.state = 'processing' AND NOT r.manual AND NOT r.review AND o.id IS NULL AND r.created_at < $1`,
-		vi: "Lệnh hoàn tiền %[1]s của giao dịch %[2]s không ai theo, cũng không ai được giao xem.", en: "Refund %[1]s of payment %[2]s is under way; nobody asks about it and no person was given it."},
-
-	// I6: merchants are told.
-	{name: "notice_of_nothing", statement: `SELECT o.id, o.payment_id, CAST(o.version AS TEXT) FROM outbox_items o
-LEFT JOIN payment_events e ON e.payment_id = o.payment_id AND e.version = o.version WHERE o.kind = 'notice' AND e.payment_id IS NULL`,
-		vi: "Thông báo %[1]s nói về phiên bản %[3]s của giao dịch %[2]s, không có sự kiện nào như vậy.", en: "Notice %[1]s tells of version %[3]s of payment %[2]s; there is no such event."},
-	{name: "event_untold", statement: `SELECT e.payment_id, CAST(e.version AS TEXT), e.to_state FROM payment_events e
-JOIN payments p ON p.id = e.payment_id
-LEFT JOIN outbox_items o ON o.kind = 'notice' AND o.payment_id = e.payment_id AND o.version = e.version
-WHERE o.id IS NULL AND p.notify_url <> '' AND p.dialect = 'paykit' AND e.from_state <> e.to_state`,
-		vi: "Giao dịch %[1]s đổi trạng thái thành %[3]s (phiên bản %[2]s) mà không có thông báo nào.", en: "Payment %[1]s became %[3]s (version %[2]s) and nobody was to be told."},
-	{name: "notice_stuck", now: true, statement: `SELECT id, payment_id, last_error FROM outbox_items WHERE state = 'pending' AND due_at < $1 AND lease_until < $1`,
-		vi: "Việc %[1]s của giao dịch %[2]s quá hạn hơn một giờ mà chưa ai làm (%[3]s).", en: "Work %[1]s for payment %[2]s has been due for over an hour and nobody does it (%[3]s)."},
-	{name: "notice_unfinished", statement: `SELECT id, state, CAST(attempts AS TEXT) FROM outbox_items WHERE state NOT IN ('pending', 'done', 'failed') OR (state IN ('done', 'failed') AND (finished_at = 0 OR attempts = 0))`,
-		vi: "Việc %[1]s ghi là %[2]s nhưng chưa được làm lần nào (%[3]s).", en: "Work %[1]s is %[2]s but was never done (%[3]s attempts)."},
-	{name: "attempts_wrong", statement: `SELECT o.id, CAST(o.attempts AS TEXT), CAST(COUNT(a.number) AS TEXT) FROM outbox_items o LEFT JOIN outbox_attempts a ON a.item_id = o.id
-GROUP BY o.id, o.attempts HAVING o.attempts <> COUNT(a.number)`,
-		vi: "Việc %[1]s ghi đã thử %[2]s lần, có %[3]s bản ghi.", en: "Work %[1]s says it was tried %[2]s times, %[3]s tries are recorded."},
 }
