@@ -73,7 +73,8 @@ type Exchanges struct {
 // shownHeaders are those of an answer that are part of a protocol.
 var shownHeaders = []string{"Allow", "Content-Type", "Retry-After"}
 
-// Run runs every case of dir on both engines.
+// Run runs every case of dir on both engines, and has the auditor judge what
+// they leave.
 func (e Exchanges) Run(t *testing.T, dir string) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
 	check(t, err)
@@ -84,12 +85,15 @@ func (e Exchanges) Run(t *testing.T, dir string) {
 		for _, file := range files {
 			t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 				if e.Apart {
-					e.run(t, storetest.Open(t, storetest.URL(t, db.Engine())), file)
+					own := storetest.Open(t, storetest.URL(t, db.Engine()))
+					e.run(t, own, file)
+					sound(t, own)
 					return
 				}
 				e.run(t, db, file)
 			})
 		}
+		sound(t, db)
 	})
 }
 

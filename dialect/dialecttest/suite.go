@@ -68,14 +68,20 @@ func (s Suite) fault(a answer) bool {
 	return a.status < 200 || (a.status >= 500 && (s.Refuses == nil || !s.Refuses(a.status, a.body)))
 }
 
-// Run runs the suite.
+// Run runs the suite. The auditor judges what it leaves.
 func (s Suite) Run(t *testing.T) {
 	t.Run("contract", s.contract)
 	t.Run("hostile", func(t *testing.T) {
-		storetest.Each(t, func(t *testing.T, db *store.Store) { s.hostile(t, NewGateway(t, db, s.Dialect)) })
+		storetest.Each(t, func(t *testing.T, db *store.Store) {
+			s.hostile(t, NewGateway(t, db, s.Dialect))
+			sound(t, db)
+		})
 	})
 	t.Run("money", func(t *testing.T) {
-		storetest.Each(t, func(t *testing.T, db *store.Store) { s.money(t, db) })
+		storetest.Each(t, func(t *testing.T, db *store.Store) {
+			s.money(t, db)
+			sound(t, db)
+		})
 	})
 }
 
