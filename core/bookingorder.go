@@ -73,6 +73,9 @@ func (c *Core) AddOrder(ctx context.Context, by Actor, n NewOrder) (booking.Orde
 		if _, err := w.Profile(ctx, n.MerchantID, c.booker()); err != nil {
 			return err
 		}
+		if err := w.unnumbered(ctx, n); err != nil {
+			return err
+		}
 		o.CreatedAt, o.UpdatedAt = w.now, w.now
 		p, err := promotionAt(ctx, w.Tx, n.Promotion, w.now)
 		if err != nil {
@@ -115,6 +118,29 @@ func (c *Core) AddOrder(ctx context.Context, by Actor, n NewOrder) (booking.Orde
 		return w.audit(ctx, by, "order.add", fmt.Sprint(o.ID), nil, map[string]any{"merchant_id": o.MerchantID, "code": o.Code, "total": o.Total})
 	})
 	return o, err
+}
+
+// unnumbered checks that no number of a new order is a booking's, and none of its
+// booking an order's: partners name either by its number alone.
+func (w *work) unnumbered(ctx context.Context, n NewOrder) error {
+	if n.Number != 0 {
+		switch _, err := w.Booking(ctx, n.Number); {
+		case err == nil:
+			return payment.Fail(payment.CodeDuplicateReference, "there is a booking of that number")
+		case payment.CodeOf(err) != payment.CodeNotFound:
+			return err
+		}
+	}
+	if n.Booking == nil || n.Booking.ID == 0 {
+		return nil
+	}
+	switch _, err := w.Order(ctx, n.Booking.ID); {
+	case err == nil:
+		return payment.Fail(payment.CodeConflict, "there is an order of the booking's number")
+	case payment.CodeOf(err) != payment.CodeNotFound:
+		return err
+	}
+	return nil
 }
 
 // CancelOrder cancels an order, and its booking if it has one.
