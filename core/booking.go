@@ -157,10 +157,9 @@ func dateOf(s string) (time.Time, error) {
 // says until when its plate is taken.
 func (w *work) fits(ctx context.Context, b booking.Booking) (time.Time, error) {
 	plateUntil := w.now.Add(plateFor)
-	var date time.Time
 	if b.Date != "" {
-		var err error
-		if date, err = dateOf(b.Date); err != nil {
+		date, err := dateOf(b.Date)
+		if err != nil {
 			return plateUntil, err
 		}
 		if date.Before(today(w.now)) {
@@ -171,21 +170,38 @@ func (w *work) fits(ctx context.Context, b booking.Booking) (time.Time, error) {
 	if b.StationID == 0 {
 		return plateUntil, nil
 	}
+	s, err := w.admitted(ctx, b)
+	if err != nil || b.Date == "" || s.Calendar.PerPhone == 0 {
+		return plateUntil, err
+	}
+	open, err := w.CountOpenOfPhone(ctx, b.Phone, w.now)
+	if err == nil && open >= s.Calendar.PerPhone {
+		err = booking.Refuse(booking.PhoneLimit)
+	}
+	return plateUntil, err
+}
+
+// admitted locks a booking's station and checks whether it takes the booking.
+func (w *work) admitted(ctx context.Context, b booking.Booking) (booking.Station, error) {
 	s, err := w.LockStation(ctx, b.StationID)
 	switch {
 	case err != nil:
-		return plateUntil, err
+		return s, err
 	case !s.Enabled:
-		return plateUntil, booking.Refuse(booking.UnknownStation)
+		return s, booking.Refuse(booking.UnknownStation)
 	case !s.Calendar.Takes(b.VehicleType):
-		return plateUntil, booking.Refuse(booking.VehicleType)
+		return s, booking.Refuse(booking.VehicleType)
 	case b.Date == "":
-		return plateUntil, nil
+		return s, nil
+	}
+	date, err := dateOf(b.Date)
+	if err != nil {
+		return s, err
 	}
 	if err := s.Calendar.Check(date, today(w.now), b.Time); err != nil {
-		return plateUntil, err
+		return s, err
 	}
-	return plateUntil, w.hasRoom(ctx, s, b, date)
+	return s, w.hasRoom(ctx, s, b, date)
 }
 
 // hasRoom checks what is taken already.
@@ -206,13 +222,6 @@ func (w *work) hasRoom(ctx context.Context, s booking.Station, b booking.Booking
 		return booking.Refuse(booking.SlotFull)
 	case day >= s.Calendar.Room(date):
 		return booking.Refuse(booking.DayFull)
-	}
-	if s.Calendar.PerPhone > 0 {
-		open, err := w.CountOpenOfPhone(ctx, b.Phone, w.now)
-		if err == nil && open >= s.Calendar.PerPhone {
-			err = booking.Refuse(booking.PhoneLimit)
-		}
-		return err
 	}
 	return nil
 }

@@ -219,10 +219,10 @@ func (w *work) rewrite(ctx context.Context, s *Sold, p Paying) error {
 		case station == 0:
 			station = s.Booking.StationID
 		case s.Booking.StationID == 0:
-			if _, err := w.Station(ctx, station); err != nil {
+			s.Booking.StationID, s.Booking.UpdatedAt = station, w.now
+			if _, err := w.admitted(ctx, *s.Booking); err != nil {
 				return err
 			}
-			s.Booking.StationID, s.Booking.UpdatedAt = station, w.now
 			s.Booking.Version++
 			if err := w.SaveBooking(ctx, *s.Booking); err != nil {
 				return err
