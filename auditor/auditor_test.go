@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -360,6 +362,25 @@ func TestDamage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Each rule is explained to those who meet it.
+func TestRulesAreExplained(t *testing.T) {
+	text, err := os.ReadFile("../docs/check.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range auditor.Names() {
+		if !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("docs/check.md says nothing of %s", name)
+		}
+	}
+	for _, found := range regexp.MustCompile("`([a-z]+(?:_[a-z]+)+)`").FindAllStringSubmatch(string(text), -1) {
+		if !slices.Contains(auditor.Names(), found[1]) && found[1] != "pg_dump" {
+			t.Errorf("docs/check.md speaks of %s, which is no rule", found[1])
+		}
+	}
+	t.Logf("%d rules", len(auditor.Names()))
 }
 
 func open(t *testing.T, engine, url string) *sql.DB {
