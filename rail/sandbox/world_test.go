@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/thungan/thungan/admin"
+	"github.com/thungan/thungan/auditor"
 	"github.com/thungan/thungan/checkout"
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/dialect"
@@ -87,6 +88,7 @@ func silent() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil
 func newWorld(t testing.TB, s *store.Store) *world {
 	t.Helper()
 	w := &world{t: t, clock: clock.NewSandbox(0), mux: http.NewServeMux()}
+	t.Cleanup(func() { sound(t, s) })
 	w.gateway = &outside{inner: w.mux}
 	w.server = httptest.NewServer(w.gateway)
 	t.Cleanup(w.server.Close)
@@ -128,6 +130,18 @@ func newWorld(t testing.TB, s *store.Store) *world {
 	demo.Register(w.mux)
 	w.deliver(s, ids, cards)
 	return w
+}
+
+// sound has the auditor judge what a test has left.
+func sound(t testing.TB, s *store.Store) {
+	t.Helper()
+	report, err := auditor.Audit(context.Background(), s, auditor.Options{})
+	if err != nil {
+		t.Error(err)
+	}
+	for _, f := range report.Findings {
+		t.Errorf("the auditor: %s: %s", f.Check, f.Text)
+	}
 }
 
 // acquirer runs the imitation of an acquirer, until the test ends.
