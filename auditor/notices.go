@@ -124,15 +124,21 @@ WHERE o.kind = 'notice' AND p.dialect IN (` + toldDialects() + `) AND NOT (` + t
 		en: "Notice %[1]s tells of the event %[3]s of payment %[2]s, which %[4]s does not tell of."},
 	{name: "notice_twice", statement: `SELECT MIN(id), payment_id, CAST(version AS TEXT) FROM outbox_items WHERE kind = 'notice' GROUP BY payment_id, version HAVING COUNT(*) > 1`,
 		vi: "Phiên bản %[3]s của giao dịch %[2]s có hai thông báo (một là %[1]s).", en: "Version %[3]s of payment %[2]s has two notices (one is %[1]s)."},
-	{name: "notice_astray", statement: `SELECT o.id, o.payment_id, o.target FROM outbox_items o
-JOIN payments p ON p.id = o.payment_id
-LEFT JOIN profiles f ON f.merchant_id = ` + receiver + ` AND f.dialect = p.dialect
-WHERE o.kind = 'notice' AND (o.merchant_id <> p.merchant_id OR o.dialect <> p.dialect
-   OR (o.target <> COALESCE(NULLIF(p.notify_url, ''), f.notify_url, '') AND (p.notify_url <> '' OR NOT ` + everRegistered(receiver+` || '/' || p.dialect`) + `)))
-UNION ALL
-SELECT o.id, o.merchant_id, o.target FROM outbox_items o
-LEFT JOIN profiles f ON f.merchant_id = o.merchant_id AND f.dialect = o.dialect
-WHERE o.kind = 'booking' AND o.target <> COALESCE(f.notify_url, '') AND NOT ` + everRegistered(`o.merchant_id || '/' || o.dialect`),
+	// One for each receiver and address: the audit log is looked through for
+	// each, and an address that has changed may have a million notices.
+	{name: "notice_astray", statement: `SELECT o.id, o.about, o.target FROM (
+    SELECT MIN(id) AS id, MIN(about) AS about, target, subject, sure FROM (
+        SELECT o.id, o.payment_id AS about, o.target, ` + receiver + ` || '/' || p.dialect AS subject,
+            CASE WHEN o.merchant_id <> p.merchant_id OR o.dialect <> p.dialect OR p.notify_url <> '' THEN 1 ELSE 0 END AS sure
+        FROM outbox_items o JOIN payments p ON p.id = o.payment_id
+        LEFT JOIN profiles f ON f.merchant_id = ` + receiver + ` AND f.dialect = p.dialect
+        WHERE o.kind = 'notice' AND (o.merchant_id <> p.merchant_id OR o.dialect <> p.dialect OR o.target <> COALESCE(NULLIF(p.notify_url, ''), f.notify_url, ''))
+        UNION ALL
+        SELECT o.id, o.merchant_id AS about, o.target, o.merchant_id || '/' || o.dialect AS subject, 0 AS sure
+        FROM outbox_items o LEFT JOIN profiles f ON f.merchant_id = o.merchant_id AND f.dialect = o.dialect
+        WHERE o.kind = 'booking' AND o.target <> COALESCE(f.notify_url, '')
+    ) AS all_ GROUP BY target, subject, sure
+) AS o WHERE o.sure = 1 OR NOT ` + everRegistered(`o.subject`),
 		vi: "Thông báo %[1]s (của %[2]s) gửi tới %[3]s, không phải nơi nhận của giao dịch hay đối tác đó.",
 		en: "Notice %[1]s (of %[2]s) goes to %[3]s, which is not where that payment's or partner's notices go."},
 	{name: "notice_stuck", now: true, statement: `SELECT id, payment_id, last_error FROM outbox_items WHERE state = 'pending' AND due_at < $1 AND lease_until < $1`,
