@@ -28,6 +28,9 @@ var sqliteEngine = engine{
 		}
 		return false
 	},
+	// A full disk has not taken the frame that makes a transaction count, which is the last that is written to the log; what
+	// it took is passed over by its check sums. No other failure says as much: after EIO or a failed sync the frame may be there.
+	undone:     func(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_FULL },
 	unstorable: func(error) bool { return false }, // it stores whatever it is given
 	down: func(err error) bool {
 		if sqliteCode(err) == sqlite3.SQLITE_BUSY_SNAPSHOT {

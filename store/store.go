@@ -53,6 +53,9 @@ type engine struct {
 	// down says whether err means that the database can't be reached or
 	// written for now.
 	down func(error) bool
+	// undone says whether a commit that failed with err is known to have been
+	// rolled back; nil where no failure says so for certain.
+	undone func(error) bool
 	// unstorable says whether err means that a text cannot be stored, because
 	// it is not UTF-8 or has a NUL.
 	unstorable func(error) bool
@@ -177,6 +180,8 @@ func (s *Store) once(ctx context.Context, fn func(tx *Tx) error) error {
 	switch err = tx.Commit(); {
 	case errors.Is(err, sql.ErrTxDone): // ctx has just ended it
 		return err
+	case err != nil && s.engine.undone != nil && s.engine.undone(err):
+		return &payment.Error{Code: payment.CodeBusy, Text: "the database cannot be written; nothing was done, try again", Cause: lost{err}}
 	case err != nil && (ctx.Err() != nil || s.engine.down(err)):
 		return uncertain(lost{err})
 	}
@@ -184,8 +189,8 @@ func (s *Store) once(ctx context.Context, fn func(tx *Tx) error) error {
 }
 
 // lost is a failure of a transaction itself, not of what was to be written: it
-// did not begin, or the database went away at the commit and nobody knows
-// whether it happened. Then it must not be run again.
+// did not begin, the disk was full at the commit, or the database went away at
+// the commit and nobody knows whether it happened. Then it is not run again.
 type lost struct{ error }
 
 func (l lost) Unwrap() error { return l.error }
