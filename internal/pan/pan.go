@@ -3,13 +3,11 @@
 // There are two rules, because the two mistakes cost differently. In a log line
 // a number too many that is masked is no loss, so Mask and Has take whatever
 // could be a card. In a merchant's order a number too many that is refused is a
-// lost sale, so Stands takes only what can hardly be anything else.
+// lost sale, and so it is in what a bank says: Stands and Hide take only what
+// can hardly be anything else.
 package pan
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
 // Lengths of a card number in digits (ISO/IEC 7812-1).
 const (
@@ -19,34 +17,14 @@ const (
 
 // Mask replaces the middle of every card number in s with "…", and leaves
 // the first six and last four digits. A card number is 13 to 19 digits, in one
-// run or in groups with a single space or dash between, that pass Luhn's check,
-// or 16 or 19 digits that begin with 9704, the prefix of Vietnam's domestic
-// cards, which need not pass it. UUIDs are left alone.
-func Mask(s string) string {
-	var out strings.Builder
-	copied := 0
-	eachPAN(s, func(start, end int, digits string) bool {
-		out.WriteString(s[copied:start])
-		out.WriteString(digits[:6] + "…" + digits[len(digits)-4:])
-		copied = end
-		return true
-	})
-	if copied == 0 {
-		return s
-	}
-	out.WriteString(s[copied:])
-	return out.String()
-}
+// run or in groups with a single space, dash or dot between, that pass Luhn's
+// check, or 16 or 19 digits that begin with 9704, the prefix of Vietnam's domestic
+// cards, which need not pass it. Digits may be of any script and width, spaces
+// and dashes of any kind. UUIDs are left alone.
+func Mask(s string) string { return masked(s, eachPAN) }
 
 // Has reports whether Mask would change s.
-func Has(s string) bool {
-	found := false
-	eachPAN(s, func(int, int, string) bool {
-		found = true
-		return false
-	})
-	return found
-}
+func Has(s string) bool { return finds(s, eachPAN) }
 
 // group is a run of digits in a text.
 type group struct{ start, end int }
@@ -88,7 +66,7 @@ func skipWord(s string, i int) int {
 	return 1
 }
 
-// readGroups reads runs of digits with a single space or dash between.
+// readGroups reads runs of digits with a single space, dash or dot between.
 func readGroups(s string, i int) (groups []group, next int) {
 	for {
 		start := i
@@ -96,7 +74,7 @@ func readGroups(s string, i int) (groups []group, next int) {
 			i++
 		}
 		groups = append(groups, group{start, i})
-		if i+1 >= len(s) || (s[i] != ' ' && s[i] != '-') || !isDigit(s[i+1]) {
+		if i+1 >= len(s) || (s[i] != ' ' && s[i] != '-' && s[i] != '.') || !isDigit(s[i+1]) {
 			return groups, i
 		}
 		i++

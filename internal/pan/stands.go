@@ -50,13 +50,22 @@ var groupings = [][]int{{4, 4, 4, 4}, {4, 4, 4, 4, 3}, {4, 6, 5}, {4, 6, 4}, {4,
 // of digits, or groups as cards print them with a single space, dash or dot
 // between, that no letter, digit or underscore touches, with the first digits
 // and the length of a network's cards, and Luhn's check digit (which NAPAS's
-// need not have). UUIDs are passed over.
+// need not have). Digits may be of any script and width, spaces and dashes of any
+// kind. UUIDs are passed over.
 //
 // Order numbers such as 2026112500000123, times in milliseconds, phone and
 // account numbers, IMEIs and bar codes are none. A random order number of 16
 // digits that begins with 4 or 5 is taken for one in one of ten cases; a letter
 // in front of it (DH4000123412341234) makes it a number like any other.
-func Stands(s string) bool {
+func Stands(s string) bool { return finds(s, eachStanding) }
+
+// Hide masks, as Mask does, the card numbers that Stands knows. It is for what
+// others say and is kept, such as the text of a bank transfer.
+func Hide(s string) string { return masked(s, eachStanding) }
+
+// eachStanding calls yield for every number that stands, from left to right,
+// until it returns false.
+func eachStanding(s string, yield func(start, end int, digits string) bool) {
 	for i := 0; i < len(s); {
 		if isUUID(s, i) {
 			i += uuidLen
@@ -66,31 +75,23 @@ func Stands(s string) bool {
 			i++
 			continue
 		}
-		runs, next := readRuns(s, i)
+		runs, next := readGroups(s, i)
 		if touches(s, i, next) {
 			// The first or last run belongs to a word; the others stand.
 			runs = trim(s, runs)
 		}
-		if anyStands(s, runs) {
-			return true
+		for len(runs) > 0 {
+			digits, n := firstStanding(s, runs)
+			if n == 0 {
+				runs = runs[1:]
+				continue
+			}
+			if !yield(runs[0].start, runs[n-1].end, digits) {
+				return
+			}
+			runs = runs[n:]
 		}
 		i = next
-	}
-	return false
-}
-
-// readRuns reads runs of digits with a single space, dash or dot between.
-func readRuns(s string, i int) (runs []group, next int) {
-	for {
-		start := i
-		for i < len(s) && isDigit(s[i]) {
-			i++
-		}
-		runs = append(runs, group{start, i})
-		if i+1 >= len(s) || !strings.ContainsRune(" -.", rune(s[i])) || !isDigit(s[i+1]) {
-			return runs, i
-		}
-		i++
 	}
 }
 
@@ -118,18 +119,18 @@ func trim(s string, runs []group) []group {
 	return runs
 }
 
-func anyStands(s string, runs []group) bool {
-	for i := range runs {
-		if issued(s[runs[i].start:runs[i].end]) {
-			return true
-		}
-		for _, sizes := range groupings {
-			if digits, ok := joined(s, runs[i:], sizes); ok && issued(digits) {
-				return true
-			}
+// firstStanding is the number that the first of runs is or begins, and how many
+// of them it takes; 0 when there is none.
+func firstStanding(s string, runs []group) (digits string, n int) {
+	if one := s[runs[0].start:runs[0].end]; issued(one) {
+		return one, 1
+	}
+	for _, sizes := range groupings {
+		if digits, ok := joined(s, runs, sizes); ok && issued(digits) {
+			return digits, len(sizes)
 		}
 	}
-	return false
+	return "", 0
 }
 
 // joined are the digits of runs that have the sizes of a grouping.
