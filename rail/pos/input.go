@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/internal/pan"
 )
 
 // badRequest is a request that cannot be read.
@@ -72,8 +73,8 @@ func (in input) text(name string) (string, error) {
 		return "", wrong(name, fmt.Sprintf("has more than %d characters", maxText))
 	case strings.ContainsFunc(s, unicode.IsControl):
 		return "", wrong(name, "has control characters")
-	case httpx.HasPAN(s):
-		return "", wrong(name, "looks like a card number; give no more than its last four digits")
+	case pan.Stands(s):
+		return "", wrong(name, "has a card number in it, or what looks like one; give no more than its last four digits")
 	}
 	return s, nil
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/internal/pan"
 )
 
 func FuzzInput(f *testing.F) {
@@ -19,7 +19,7 @@ func FuzzInput(f *testing.F) {
 		}
 		for _, name := range []string{"outcome", "reference"} {
 			s, err := in.text(name)
-			if err == nil && (!utf8.ValidString(s) || strings.ContainsRune(s, 0) || utf8.RuneCountInString(s) > maxText || httpx.HasPAN(s)) {
+			if err == nil && (!utf8.ValidString(s) || strings.ContainsRune(s, 0) || utf8.RuneCountInString(s) > maxText || pan.Stands(s)) {
 				t.Errorf("%q is taken as %q", body, s)
 			}
 		}

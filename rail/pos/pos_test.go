@@ -258,6 +258,26 @@ func TestReportFields(t *testing.T) {
 	})
 }
 
+// A card number is refused by the rule that all texts keep to, and a host's own
+// reference that only looks like one is not.
+func TestCardNumberInAReport(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		for reference, want := range map[string]int{
+			"4111111111111111": 422, "4111 1111 1111 1111": 422, "9704 0000 0000 0018": 422, "the card 5555-5555-5555-4444": 422, "４１１１１１１１１１１１１１１１": 422,
+			"2026112500000123": 200, "490154203237518": 200, "RRN4111111111111111": 200, "032600000018": 200,
+		} {
+			s := w.sell(t, 45_000)
+			a := w.ask("POST", "sales/"+s.Payment.ID+"/report", `{"outcome":"approved","reference":"`+reference+`"}`)
+			if a.status != want || want == 422 && (strings.Contains(a.body, "1111") || !strings.Contains(a.body, "card number")) {
+				t.Errorf("%q: %d %s, want %d", reference, a.status, a.body, want)
+			}
+			if want == 422 {
+				w.ask("POST", "sales/"+s.Payment.ID+"/report", `{"outcome":"timed_out"}`)
+			}
+		}
+	})
+}
+
 // A device that waits is answered the moment a sale is opened, and let go when
 // its time is over.
 func TestWait(t *testing.T) {
