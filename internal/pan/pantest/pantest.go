@@ -7,8 +7,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -207,4 +209,36 @@ func runs(text string) []string {
 	}
 	end()
 	return all
+}
+
+// Replace calls fn for every place in a JSON value that a text could stand in:
+// each member and element that is no object or list, a new member, and a new
+// member's name. Put sets it, in the value itself; afterwards it is as it was.
+func Replace(value any, fn func(field string, put func(value any))) { replace("", value, nil, fn) }
+
+func replace(field string, value any, set func(any), fn func(string, func(any))) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			replace(field+"."+name, v[name], func(new any) { v[name] = new }, fn)
+		}
+		fn(field+".unknown", func(new any) { v["unknown"] = new })
+		delete(v, "unknown")
+		last := ""
+		fn(field+", the name of a member", func(new any) {
+			delete(v, last)
+			last = fmt.Sprint(new)
+			v[last] = "x"
+		})
+		delete(v, last)
+	case []any:
+		for i := range v {
+			replace(field+"[]", v[i], func(new any) { v[i] = new }, fn)
+		}
+	default:
+		if set != nil {
+			fn(field, set)
+			set(value)
+		}
+	}
 }
