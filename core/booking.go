@@ -120,6 +120,13 @@ func checkReserving(r Reserving) error {
 			return err
 		}
 	}
+	// Numbers of kinds are small, and so there is no room in them for anything else.
+	const kindsMost = 1_000_000
+	for field, n := range map[string]int64{"plate_color": r.PlateColor, "vehicle_type": r.VehicleType, "kind": r.Kind} {
+		if n > kindsMost {
+			return invalid(field, fmt.Sprintf("is at most %d", kindsMost))
+		}
+	}
 	if !storable(r.Note) || len([]rune(r.Note)) > maxURL {
 		return invalid("note", fmt.Sprintf("has at most %d characters", maxURL))
 	}

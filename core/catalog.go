@@ -129,6 +129,9 @@ func checkProduct(p catalog.Product) error {
 	case p.Stock < catalog.Unlimited:
 		return invalid("stock", "is 0 or more, or -1 for unlimited")
 	}
+	if err := noCard("sku", p.SKU); err != nil {
+		return err
+	}
 	if err := checkURL("image_url", p.ImageURL); err != nil {
 		return err
 	}

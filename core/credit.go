@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/store"
@@ -37,10 +38,13 @@ func checkCredit(c payment.Credit) error {
 
 // tidy brings a credit into the form in which it is kept.
 func tidy(c payment.Credit) payment.Credit {
-	for _, text := range []*string{&c.BIN, &c.Account, &c.VirtualAccount, &c.Currency, &c.Reference, &c.OrderCode} {
-		*text = cut(*text, maxCreditText)
+	for _, text := range []*string{&c.BIN, &c.Currency} {
+		*text = cut(pan.Hide(*text), maxCreditText)
 	}
-	c.Memo = cut(c.Memo, maxMemo)
+	for _, text := range []*string{&c.Account, &c.VirtualAccount, &c.Reference, &c.OrderCode} {
+		*text = cut(hideInName(*text), maxCreditText)
+	}
+	c.ExternalID, c.Memo = hideInName(c.ExternalID), cut(pan.Hide(c.Memo), maxMemo)
 	if c.Currency == "" {
 		c.Currency = "VND"
 	}
@@ -48,6 +52,16 @@ func tidy(c payment.Credit) payment.Credit {
 		c.OccurredAt = c.ReceivedAt
 	}
 	return c
+}
+
+// hideInName hides card numbers in what somebody else calls an account or a
+// transaction. One that is digits and nothing else is left alone: chance makes
+// card numbers of such names too, and money is told apart by them.
+func hideInName(s string) string {
+	if strings.Trim(s, "0123456789") == "" {
+		return s
+	}
+	return pan.Hide(s)
 }
 
 // cut drops what is no text and what is too long.

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/store"
 )
@@ -33,6 +34,9 @@ func (c *Core) AddFeed(ctx context.Context, by Actor, n NewFeed) (payment.Feed, 
 		return payment.Feed{}, payment.Fail(payment.CodeInvalidRequest, "a feed has a kind")
 	case n.Secret == "":
 		return payment.Feed{}, payment.Fail(payment.CodeInvalidRequest, "a feed has a secret: unsigned bank notices are never believed")
+	}
+	if err := noCard("name", n.Name); err != nil {
+		return payment.Feed{}, err
 	}
 	f := payment.Feed{Name: n.Name, Kind: n.Kind, MerchantID: n.MerchantID, Enabled: true, CreatedAt: c.Now()}
 	if err := c.sealFeed(&f, &n.Secret, &n.API); err != nil {
@@ -153,7 +157,8 @@ func (c *Core) FeedSecretsAfter(f payment.Feed, newSecret, newAPI *string) (secr
 	return secret, api, nil
 }
 
-// KeepMessage stores a verified message as it came, before anybody reads it.
+// KeepMessage stores a verified message, before anybody reads it. Card numbers
+// in it have been hidden by whoever knows its form.
 // CodeInvalidRequest unless the body is UTF-8 without NUL.
 func (c *Core) KeepMessage(ctx context.Context, feed string, body []byte) (string, error) {
 	if !storable(string(body)) {
@@ -172,7 +177,7 @@ func (c *Core) KeepMessage(ctx context.Context, feed string, body []byte) (strin
 
 // FailMessage marks a message as one that cannot be read; it is kept for people.
 func (c *Core) FailMessage(ctx context.Context, id, why string) error {
-	return c.update(ctx, "fail_message", func(w *work) error { return w.Tx.FailMessage(ctx, id, why, w.now) })
+	return c.update(ctx, "fail_message", func(w *work) error { return w.Tx.FailMessage(ctx, id, pan.Hide(why), w.now) })
 }
 
 // WaitingMessages lists messages that were kept but not processed: something
@@ -191,7 +196,7 @@ func (c *Core) RecordPull(ctx context.Context, name string, seenUntil time.Time,
 		if err != nil {
 			return err
 		}
-		f.PulledAt, f.PullError, f.Cursor = w.now, failure, cursor
+		f.PulledAt, f.PullError, f.Cursor = w.now, pan.Mask(failure), cursor
 		if failure == "" && seenUntil.After(f.SeenUntil) {
 			f.SeenUntil = seenUntil
 		}

@@ -452,6 +452,9 @@ func checkAccount(a payment.ReceivingAccount) error {
 	case a.Recognise != payment.ByMemo && a.Recognise != payment.ByVirtualAccount:
 		return invalid("recognise", "is memo or virtual_account")
 	}
+	if err := noCard("number", a.Number); err != nil {
+		return err
+	}
 	return checkText("holder", a.Holder, 1, 100)
 }
 

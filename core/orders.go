@@ -67,9 +67,18 @@ func (c *Core) PlaceAppOrder(ctx context.Context, n Placing) (PlacedOrder, error
 // noCards refuses an order with a card number in one of its texts.
 func (n Placing) noCards() error {
 	c := n.Customer
-	texts := [][2]string{{"reference", n.Reference}, {"extra", n.Extra}, {"customer", c.Name}, {"customer", c.Phone}, {"customer", c.Email}, {"customer", c.Street}}
+	texts := [][2]string{{"customer_id", n.CustomerID}, {"reference", n.Reference}, {"extra", n.Extra}, {"customer", c.Name}, {"customer", c.Phone}, {"customer", c.Email}, {"customer", c.Street}}
 	for _, l := range n.Lines {
 		texts = append(texts, [2]string{"items", l.Name}, [2]string{"items", l.SKU}, [2]string{"items", l.ImageURL}, [2]string{"items", l.Extra})
+		for _, s := range l.Sections {
+			texts = append(texts, [2]string{"items", s.Header})
+			for _, f := range s.Fields {
+				texts = append(texts, [2]string{"items", f.Name}, [2]string{"items", f.Text}, [2]string{"items", f.Button}, [2]string{"items", f.Link})
+				for _, image := range f.Images {
+					texts = append(texts, [2]string{"items", image})
+				}
+			}
+		}
 	}
 	for _, t := range texts {
 		if err := noCard(t[0], t[1]); err != nil {
@@ -513,8 +522,10 @@ func (c *Core) changeOrder(ctx context.Context, verb string, e Ending, change fu
 }
 
 func (w *work) changeOrder(ctx context.Context, e Ending, change func(*work, order.Order, payment.Payment) (order.Order, payment.Payment, error)) (PlacedOrder, error) {
-	if err := noCard("comment", e.Comment); err != nil {
-		return PlacedOrder{}, err
+	for _, t := range [][2]string{{"comment", e.Comment}, {"push_page", e.PushPage}} {
+		if err := noCard(t[0], t[1]); err != nil {
+			return PlacedOrder{}, err
+		}
 	}
 	o, err := w.LockAppOrder(ctx, e.OrderID)
 	if err == nil && e.MerchantID != "" && (o.MerchantID != e.MerchantID || o.Dialect != e.Dialect) {

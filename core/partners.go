@@ -79,6 +79,9 @@ func (c *Core) AddKey(ctx context.Context, by Actor, merchantID, dialectName, ke
 			return payment.Key{}, "", invalid("api_key", "has characters that no header can carry")
 		}
 	}
+	if err := noCard("api_key", key); err != nil {
+		return payment.Key{}, "", err
+	}
 	k := payment.Key{
 		ID: c.ids.New(), MerchantID: merchantID, Dialect: dialectName, KeyHash: auth.Hash(key), SecretHash: auth.Hash(c.ids.Key()), Hint: key[len(key)-4:],
 		CreatedAt: c.Now(),

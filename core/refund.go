@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/ledger"
 	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
@@ -250,6 +251,7 @@ type RefundWord struct {
 // nothing; CodeConflict when it contradicts an earlier one, which then waits
 // for a person.
 func (c *Core) ResolveRefund(ctx context.Context, id string, word RefundWord) (payment.Refund, error) {
+	word.ExternalID, word.Code, word.Text = hideInName(word.ExternalID), pan.Hide(word.Code), pan.Hide(word.Text)
 	if word.Actor == "" {
 		word.Actor = ActorAcquirer
 	}
@@ -300,7 +302,7 @@ func (c *Core) onRefund(ctx context.Context, verb, id string, fn func(w *work, r
 		if w.now.After(r.UpdatedAt) {
 			r.UpdatedAt = w.now
 		}
-		r.ExternalID, r.Code, r.Text = cut(r.ExternalID, maxCreditText), cut(r.Code, maxCreditText), cut(r.Text, maxReason)
+		r.ExternalID, r.Code, r.Text = cut(hideInName(r.ExternalID), maxCreditText), cut(pan.Hide(r.Code), maxCreditText), cut(pan.Hide(r.Text), maxReason)
 		return w.SaveRefund(ctx, r)
 	})
 	return r, err

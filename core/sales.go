@@ -75,6 +75,9 @@ func (c *Core) openSale(ctx context.Context, s Selling) (payment.Sold, error) {
 	if len(p.Methods) != 1 {
 		return payment.Sold{}, payment.Fail(payment.CodeInvalidRequest, "a sale at a terminal has one method")
 	}
+	if err := noCard("phone", s.Phone); err != nil {
+		return payment.Sold{}, err
+	}
 	sale := payment.Sale{PaymentID: p.ID, TerminalID: t.ID, MerchantID: p.MerchantID, Dialect: p.Dialect, Method: p.Method, Phone: s.Phone}
 	p, err = c.underFreeCode(p, account, func(p payment.Payment) error { return c.insertSale(ctx, p, s.Merchant.DailyLimit, sale) })
 	return payment.Sold{Payment: p, Sale: sale, Terminal: t}, err

@@ -37,7 +37,7 @@ func (c *Core) TakeCredits(ctx context.Context, f payment.Feed, messageID string
 			stop(err)
 			return nil, c.failed("settle", err)
 		}
-		one.ID, one.Source, one.ReceivedAt = c.ids.New(), f.Name, now
+		one.ID, one.Source, one.ReceivedAt, one.DuplicateOf = c.ids.New(), f.Name, now, ""
 		one.Channel, one.Method, one.Outcome = payment.ChannelBank, payment.BankTransfer, payment.OutcomeUnknown
 		one = tidy(one)
 		batch[i] = store.Settling{Credit: one, Print: fingerprint(one)}

@@ -24,7 +24,7 @@ func (c *Core) AddCustomer(ctx context.Context, by Actor, n signin.Customer) (si
 	if n.ID < 0 {
 		return n, invalid("customer_id", "is a positive number")
 	}
-	for _, text := range []struct{ field, text string }{{"phone", n.Phone}, {"email", n.Email}} {
+	for _, text := range []struct{ field, text string }{{"customer_id", strconv.FormatInt(n.ID, 10)}, {"phone", n.Phone}, {"email", n.Email}} {
 		if err := checkText(text.field, text.text, 0, maxName); err != nil {
 			return n, err
 		}

@@ -134,6 +134,11 @@ func checkTerminal(t payment.Terminal) error {
 			return invalid("methods", "has card_present and bank_transfer, each at most once")
 		}
 	}
+	for _, text := range []struct{ field, text string }{{"terminal_id", t.PublicID}, {"city", t.City}} {
+		if err := noCard(text.field, text.text); err != nil {
+			return err
+		}
+	}
 	return checkText("name", t.Name, 1, maxTerminalName)
 }
 

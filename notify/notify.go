@@ -19,6 +19,7 @@ import (
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/guard"
 	"github.com/thungan/thungan/internal/id"
+	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/outbox"
 	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/store"
@@ -208,10 +209,11 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 const maxAnswer = 1024
 
 // readable makes the start of an answer fit to be stored and shown: UTF-8
-// without NUL, which PostgreSQL does not take.
+// without NUL, which PostgreSQL does not take, and without card numbers.
 func readable(body []byte) string {
 	s := strings.ToValidUTF8(string(body), string(utf8.RuneError))
 	s = strings.ReplaceAll(s, "\x00", string(utf8.RuneError))
+	s = pan.Mask(s)
 	if len(s) <= maxAnswer {
 		return s
 	}

@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/thungan/thungan/internal/pan"
 )
 
 // RequestIDHeader carries the request id in both directions.
@@ -90,7 +92,7 @@ func validRequestID(id string) bool {
 			return false
 		}
 	}
-	return true
+	return !pan.Stands(id)
 }
 
 // ClientAddr is the address of the client. X-Forwarded-For counts only when the
