@@ -8,3 +8,6 @@ func Canonical(body []byte) ([]byte, bool) {
 	}
 	return appendJSON(nil, v), true
 }
+
+// Hide is hide.
+func Hide(body []byte) []byte { return hide(body) }

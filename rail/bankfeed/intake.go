@@ -213,14 +213,15 @@ func (in *Intake) receive(ctx context.Context, f payment.Feed, n rail.Notifier, 
 	if err := n.Verify(msg, secret, in.clock.Now()); err != nil {
 		return Receipt{}, err
 	}
-	id, err := in.core.KeepMessage(ctx, f.Name, msg.Body)
+	body := hide(msg.Body) // read as it is kept, so that Recover reads the same
+	id, err := in.core.KeepMessage(ctx, f.Name, body)
 	if err != nil {
 		return Receipt{}, err
 	}
 	// The sender may hang up now; the message is ours.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeTime)
 	defer cancel()
-	return in.process(ctx, f, n, id, msg.Body)
+	return in.process(ctx, f, n, id, body)
 }
 
 // process reads a kept message and takes its credits in. A message, or a part

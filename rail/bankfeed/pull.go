@@ -268,7 +268,7 @@ func (in *Intake) keepRefused(ctx context.Context, f payment.Feed, r rail.Refuse
 		return nil
 	}
 	in.log.Error("pulled transaction cannot be read; it is kept", "feed", f.Name, "why", r.Reason)
-	id, err := in.core.KeepMessage(ctx, f.Name, r.Row)
+	id, err := in.core.KeepMessage(ctx, f.Name, hide(r.Row))
 	if err != nil {
 		return err
 	}

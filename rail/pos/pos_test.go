@@ -14,6 +14,7 @@ import (
 
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/core/coretest"
+	"github.com/thungan/thungan/internal/pan/pantest"
 	"github.com/thungan/thungan/internal/pgtest"
 	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
@@ -275,6 +276,48 @@ func TestCardNumberInAReport(t *testing.T) {
 				w.ask("POST", "sales/"+s.Payment.ID+"/report", `{"outcome":"timed_out"}`)
 			}
 		}
+	})
+}
+
+// No field of a device's requests lets a card number in.
+func TestCardNumbersStayOut(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		var numbers pantest.Numbers
+		s := w.sell(t, 45_000)
+		paths := []string{"sales/next", "sales/" + s.Payment.ID + "/report", "sales/" + s.Payment.ID + "/void", "batches/1/settle"}
+		bodies := []string{
+			`{"wait_seconds":0}`, `{"reason":"x"}`, `{"outcome":"declined","reason":"insufficient_funds"}`,
+			`{"outcome":"approved","reference":"RRN-1","approval_code":"A1","scheme":"visa","card_last4":"0018","at":"2026-03-04T12:00:00+07:00"}`,
+		}
+		look := func(a answer) {
+			t.Helper()
+			for _, where := range numbers.Find(a.body) {
+				t.Errorf("%s shows: %s", where, a.body)
+			}
+		}
+		for _, path := range paths {
+			for _, body := range bodies {
+				var value any
+				if err := json.Unmarshal([]byte(body), &value); err != nil {
+					t.Fatal(err)
+				}
+				pantest.Replace(value, func(field string, put func(any)) {
+					for _, form := range pantest.Forms {
+						put(numbers.Write(form, path+" "+field))
+						text, _ := json.Marshal(value)
+						look(w.ask("POST", path, string(text)))
+					}
+				})
+			}
+			look(w.as(numbers.Next("key"), "POST", path, "{}"))
+			look(w.ask("GET", "sales/"+numbers.Next("path")+"?x="+numbers.Next("query"), ""))
+			look(w.ask("POST", "batches/"+numbers.Next("batch")+"/settle", "{}"))
+		}
+		storetest.Texts(t, w.Store, func(table, column, text string) {
+			for _, where := range numbers.Find(text) {
+				t.Errorf("%s.%s has %s: %q", table, column, where, text)
+			}
+		})
 	})
 }
 
