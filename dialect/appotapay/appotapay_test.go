@@ -111,6 +111,9 @@ func hide(body string) string {
 // look-up, on both engines.
 func TestExchanges(t *testing.T) { exchanges(handler(t)).Run(t, "testdata") }
 
+// No field of the wire lets a card number in.
+func TestCardNumbersStayOut(t *testing.T) { exchanges(handler(t)).CardNumbers(t, "testdata") }
+
 // The golden exchanges of a gateway whose callers are given up on before they
 // are served: code 93.
 func TestExchangesBusy(t *testing.T) {

@@ -126,6 +126,7 @@ type exchange struct {
 	handler  http.Handler
 	names    map[string]string
 	response string
+	from     string          // the caller's address, "" for httptest's
 	refunds  core.RefundWord // what the acquirer says when it is asked for a refund
 }
 
@@ -195,6 +196,9 @@ func (c *exchange) request(t *testing.T, text string) string {
 			t.Fatalf("header %q", lines.Text())
 		}
 		r.Header.Add(name, strings.TrimSpace(value))
+	}
+	if c.from != "" {
+		r.RemoteAddr = c.from
 	}
 	if c.Sign != nil {
 		c.Sign(c.g, r, []byte(body))

@@ -153,12 +153,16 @@ func (g *Gateway) Notice(t testing.TB, d dialect.Dialect, p payment.Payment, url
 	t.Helper()
 	told, err := g.Core.Told(t.Context(), p.ID, p.Version)
 	check(t, err)
-	r, err := d.Notice(dialect.Notice{
-		Key: told.Key, Order: told.Order, Purchase: told.Purchase, Payment: told.Payment, Event: told.Event, Refund: told.Refund, Sale: told.Sale, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
-		URL: url, RequestID: "request-1", At: g.Clock.Now(),
-	})
+	r, err := d.Notice(g.notice(told, url))
 	check(t, err)
 	return r
+}
+
+func (g *Gateway) notice(told core.Told, url string) dialect.Notice {
+	return dialect.Notice{
+		Key: told.Key, Order: told.Order, Purchase: told.Purchase, Payment: told.Payment, Event: told.Event, Refund: told.Refund, Sale: told.Sale, Profile: told.Profile, PublicID: told.PublicID, Secret: told.Secret,
+		URL: url, RequestID: "request-1", At: g.Clock.Now(),
+	}
 }
 
 func check(t testing.TB, err error) {

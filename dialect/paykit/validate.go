@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/internal/pan"
 )
 
 // The messages are those of Django REST Framework 3.14 (source 4), word for
@@ -154,7 +155,7 @@ func chosen(v httpx.Value, allowed []string) (word, message string) {
 	}
 	s := shown(v)
 	if !slices.Contains(allowed, s) {
-		return "", fmt.Sprintf(msgChoice, s)
+		return "", fmt.Sprintf(msgChoice, pan.Mask(s))
 	}
 	return s, ""
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/order"
 	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/signin"
@@ -151,7 +152,7 @@ func readGraphRequest(body []byte) (graphRequest, error) {
 }
 
 func (h *handler) graphFail(w http.ResponseWriter, status int, message string) {
-	h.send(w, status, graphAnswer{Errors: []graphError{{Message: message}}})
+	h.send(w, status, graphAnswer{Errors: []graphError{{Message: pan.Mask(message)}}})
 }
 
 // execute runs the root fields one after another, or none of them when one asks

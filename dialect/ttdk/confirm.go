@@ -8,6 +8,7 @@ import (
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
 )
@@ -55,7 +56,7 @@ func (h *handler) confirmBatch(ctx context.Context, c call) (any, error) {
 	answers := make([]confirmed, len(items))
 	for i, element := range items {
 		item := element.(values)
-		answers[i] = confirmed{Index: i, OrderID: item.text("orderId"), RequestID: item.text("requestId"), Status: code00}
+		answers[i] = confirmed{Index: i, OrderID: pan.Hide(item.text("orderId")), RequestID: pan.Hide(item.text("requestId")), Status: code00}
 		_, err := h.collect(ctx, c, item)
 		var e *itemError
 		switch {
@@ -109,7 +110,7 @@ func (h *handler) orderInfo(ctx context.Context, c call, item values) (core.Tran
 	}
 	o := t.Order
 	info := orderInfo{
-		OrderID: item.text("orderId"), Total: o.Total, Discount: o.Discount, Tax: o.Tax, PaymentStatus: statusOf(o, t.Payment), CreatedAt: zulu(o.CreatedAt),
+		OrderID: pan.Hide(item.text("orderId")), Total: o.Total, Discount: o.Discount, Tax: o.Tax, PaymentStatus: statusOf(o, t.Payment), CreatedAt: zulu(o.CreatedAt),
 		Phone: o.Phone, FirstName: o.Payer, Items: []orderItem{},
 	}
 	for _, l := range o.Lines {
@@ -145,7 +146,7 @@ func (h *handler) transaction(ctx context.Context, c call, item values) (core.Tr
 	if err != nil {
 		return t, transaction{}, err
 	}
-	v := transaction{OrderID: item.text("orderId"), Amount: t.Order.Total, Status: statusOf(t.Order, t.Payment)}
+	v := transaction{OrderID: pan.Hide(item.text("orderId")), Amount: t.Order.Total, Status: statusOf(t.Order, t.Payment)}
 	at := t.Order.UpdatedAt
 	if t.Payment != nil && t.Payment.UpdatedAt.After(at) {
 		at = t.Payment.UpdatedAt

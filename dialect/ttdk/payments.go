@@ -13,6 +13,7 @@ import (
 	"github.com/thungan/thungan/booking"
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/money"
 	"github.com/thungan/thungan/payment"
 	"github.com/thungan/thungan/rail/vietqr"
@@ -140,7 +141,7 @@ func (h *handler) createPayment(ctx context.Context, c call) (any, error) {
 	})
 	answer := created{
 		CustomerScheduleID: c.in.number("customerScheduleId"), IsSuccess: 1, PaymentStatus: statusOf(s.Order, s.Payment), TotalPayment: s.Order.Total,
-		OrderData: orderNumber{s.Order.ID}, MethodID: s.Method.Number, MethodType: s.Method.Type, MethodSubType: textOrNull(c.in.text("paymentMethodSubType")),
+		OrderData: orderNumber{s.Order.ID}, MethodID: s.Method.Number, MethodType: s.Method.Type, MethodSubType: textOrNull(pan.Hide(c.in.text("paymentMethodSubType"))),
 	}
 	switch {
 	case err != nil && s.Order.ID != 0 && outcomes[payment.CodeOf(err)] == refused:

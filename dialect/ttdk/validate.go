@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/internal/pan"
 )
 
 // kind is what a field has to be.
@@ -205,7 +206,7 @@ func checkObject(label string, v any, f field) (values, *misfit) {
 		}
 	}
 	if len(strangers) > 0 {
-		name := slices.Min(strangers)
+		name := pan.Mask(slices.Min(strangers))
 		return nil, &misfit{text: quoted(name) + " is not allowed", path: []string{label, name}}
 	}
 	return out, nil
