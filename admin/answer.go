@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/thungan/thungan/internal/httpx"
+	"github.com/thungan/thungan/internal/pan"
 	"github.com/thungan/thungan/payment"
 )
 
@@ -95,7 +96,8 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", busyWait)
 	}
 	var body errorBody
-	body.Error.Code, body.Error.Message, body.Error.Fields = f.code, f.message, f.fields
+	// Messages quote what was sent.
+	body.Error.Code, body.Error.Message, body.Error.Fields = f.code, pan.Hide(f.message), f.fields
 	body.Error.RequestID = httpx.RequestIDFrom(r.Context())
 	a.answer(w, r, f.status, body)
 }

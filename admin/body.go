@@ -258,8 +258,9 @@ func (o *object) refuseUnknown() {
 	}
 }
 
-// clip keeps a caller's own names in an answer short.
+// clip keeps a caller's own names in an answer short, and card numbers out of it.
 func clip(name string) string {
+	name = pan.Mask(name)
 	const limit = 64
 	if r := []rune(name); len(r) > limit {
 		return string(r[:limit]) + "…"
@@ -519,7 +520,7 @@ func (o *object) whole(name string, least, most int64) *int64 {
 		return nil
 	}
 	n, err := strconv.ParseInt(number.String(), 10, 64)
-	if err != nil || n < least || n > most {
+	if err != nil || n < least || n > most || pan.Stands(number.String()) {
 		o.complain(name, fmt.Sprintf("has to be a whole number from %d to %d", least, most))
 		return nil
 	}
