@@ -20,7 +20,10 @@ import (
 	"github.com/thungan/thungan/auditor"
 	"github.com/thungan/thungan/core"
 	"github.com/thungan/thungan/dialect"
+	"github.com/thungan/thungan/dialect/appotapay"
 	"github.com/thungan/thungan/dialect/paykit"
+	"github.com/thungan/thungan/dialect/tiki"
+	"github.com/thungan/thungan/dialect/ttdk"
 	"github.com/thungan/thungan/internal/clock"
 	"github.com/thungan/thungan/internal/id"
 	"github.com/thungan/thungan/internal/pgtest"
@@ -42,6 +45,22 @@ type sandbox struct {
 		SecretKey    string `json:"secret_key"`
 		IPNSecretKey string `json:"ipn_secret_key"`
 	} `json:"paykit"`
+	AppotaPay struct {
+		MerchantID  string `json:"merchant_id"`
+		PartnerCode string `json:"partner_code"`
+		APIKey      string `json:"api_key"`
+		SecretKey   string `json:"secret_key"`
+	} `json:"appotapay"`
+	Tiki struct {
+		MerchantID   string `json:"merchant_id"`
+		ClientKey    string `json:"client_key"`
+		ClientSecret string `json:"client_secret"`
+	} `json:"tiki"`
+	TTDK struct {
+		MerchantID string `json:"merchant_id"`
+		APIKey     string `json:"api_key"`
+		ClientID   string `json:"client_id"`
+	} `json:"ttdk"`
 }
 
 // Every version's folder can be gone on with, on SQLite, where it was made, and
@@ -92,6 +111,7 @@ func goOn(t *testing.T, folder string, s *store.Store) {
 	w.sound("as it was left")
 	w.secretsOpen()
 	w.rowsAreThere()
+	w.flowsAreThere(folder)
 	w.workGoesOn()
 	w.sound("after work on it")
 }
@@ -126,7 +146,7 @@ func open(t *testing.T, folder string, s *store.Store) *world {
 	}
 	w.clock = clock.NewManual(w.newest())
 	w.core = core.New(core.Config{
-		Store: s, Clock: w.clock, IDs: id.NewSource(rand.Reader, w.clock), Vault: keys, Dialects: []dialect.Dialect{paykit.Dialect{}},
+		Store: s, Clock: w.clock, IDs: id.NewSource(rand.Reader, w.clock), Vault: keys, Dialects: []dialect.Dialect{paykit.Dialect{}, appotapay.Dialect{}, ttdk.Dialect{}, tiki.Dialect{}, tiki.Dialect{Sandbox: true}},
 		PublicURL: "https://pay.example.test", Log: slog.New(slog.DiscardHandler), RefundWait: time.Millisecond,
 	})
 	return w

@@ -80,7 +80,7 @@ func generate(ctx context.Context, into, version string) error {
 	if err := zip(filepath.Join(data, "thungan.db"), filepath.Join(into, "thungan.db.gz")); err != nil {
 		return err
 	}
-	for _, name := range []string{"key", "sandbox.json"} {
+	for _, name := range []string{"key", "sandbox.json", "flows.json"} {
 		text, err := os.ReadFile(filepath.Join(data, name))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(into, name), text, 0o644)
@@ -106,7 +106,7 @@ func runSandbox(ctx context.Context, work, data, version string) error {
 	if err := run.Start(); err != nil {
 		return err
 	}
-	err := shop(ctx, filepath.Join(data, "sandbox.json"))
+	err := shop(ctx, data)
 	return errors.Join(err, run.Process.Signal(syscall.SIGTERM), run.Wait())
 }
 
@@ -117,13 +117,16 @@ type street struct {
 	keys map[string]string
 }
 
-// shop makes payments that end in every way.
-func shop(ctx context.Context, ready string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+// shop makes payments that end in every way, and the flows of every dialect.
+func shop(ctx context.Context, data string) error {
+	ready := filepath.Join(data, "sandbox.json")
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	var info struct {
-		BaseURL string `json:"base_url"`
-		Paykit  struct {
+		parties
+		BaseURL    string `json:"base_url"`
+		AdminToken string `json:"admin_token"`
+		Paykit     struct {
 			BaseURL   string `json:"base_url"`
 			APIKey    string `json:"api_key"`
 			SecretKey string `json:"secret_key"`
@@ -164,13 +167,25 @@ func shop(ctx context.Context, ready string) error {
 	advance := func(span string) error {
 		return s.post(s.base+"/sandbox/clock", nil, map[string]any{"advance": span}, nil)
 	}
-	return errors.Join(
+	err := errors.Join(
 		pay("PAID", 100_000), pay("SHORT", 40_000), pay("OVER", 150_000), pay("TWICE", 100_000), pay("TWICE", 100_000), pay("REFUNDED", 100_000),
 		s.post(s.base+"/sandbox/bank-transfers", nil, map[string]any{"bin": "970436", "account": "0000001234567", "amount": 77_000, "memo": "khong ro"}, nil),
 		advance("31m"), pay("LATE", 100_000),
 		s.post(info.Paykit.BaseURL+"/payment-page-checkout", s.keys, opening("OPEN", "720h"), nil),
 		s.post(info.Paykit.BaseURL+"/payment-page-checkout", s.keys, opening("CANCELED", "720h"), nil),
 	)
+	if err != nil {
+		return err
+	}
+	f, err := s.moneyFlows(info.parties, info.Paykit.BaseURL, info.AdminToken, time.Now().Add(31*time.Minute))
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(data, "flows.json"), append(text, '\n'), 0o644)
 }
 
 func opening(reference, due string) map[string]any {
@@ -215,7 +230,7 @@ func (s street) post(url string, header map[string]string, body, into any) error
 	return json.Unmarshal(answer, into)
 }
 
-// addByCore adds what no wire of the sandbox makes: refunds, a connector with an
+// addByCore adds what no wire of the sandbox makes: refunds by a person, a connector with an
 // attempt, tokens that have ended, keys that were rotated. Then it folds the
 // ledger, lets the auditor look, and makes the file small.
 func addByCore(ctx context.Context, data string) error {
