@@ -1,4 +1,4 @@
-package crash
+package store_test
 
 import (
 	"context"
