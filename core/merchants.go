@@ -452,9 +452,7 @@ func checkAccount(a payment.ReceivingAccount) error {
 	case a.Recognise != payment.ByMemo && a.Recognise != payment.ByVirtualAccount:
 		return invalid("recognise", "is memo or virtual_account")
 	}
-	if err := noCard("number", a.Number); err != nil {
-		return err
-	}
+	// A number may have the form of a card's by chance: it is an account all the same.
 	return checkText("holder", a.Holder, 1, 100)
 }
 
