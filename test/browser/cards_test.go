@@ -221,7 +221,7 @@ func denyCards(s *shop, v *visitor) {
 		v.chooses(payment.InternationalCard)
 		v.card("5111111111111118", "05/39", "100")
 		if i < 2 {
-			v.reads(web.Text("vi", "checkout.try.declined"), web.Text("vi", "checkout.try.count", i+1, 3))
+			v.reads(web.Text("vi", "checkout.try.declined"), web.Text("vi", "checkout.try.again", i+1, 3))
 		}
 	}
 	v.reads(web.Text("vi", "checkout.denied"), web.Text("vi", "checkout.denied.tries", 3))
@@ -243,7 +243,7 @@ func wrongPassword(s *shop, v *visitor) {
 		v.expect("422")
 	}
 	v.password("000000")
-	v.reads(web.Text("vi", "checkout.try.authentication"), web.Text("vi", "checkout.try.count", 1, 3))
+	v.reads(web.Text("vi", "checkout.try.authentication"), web.Text("vi", "checkout.try.again", 1, 3))
 }
 
 // A number that is no test card's is refused, and does not come back.
@@ -319,7 +319,7 @@ func unknownDeclined(s *shop, v *visitor) {
 	v.reads(web.Text("vi", "checkout.bank.unknown"))
 	s.Advance(time.Minute)
 	sale.asks()
-	v.learns(web.Text("vi", "checkout.try.declined"), web.Text("vi", "checkout.choose.title"))
+	v.learns(web.Text("vi", "checkout.try.declined"), web.Text("vi", "checkout.choose.only"))
 }
 
 // The bank hears nothing; the payment page waits, and leads back to the bank.
