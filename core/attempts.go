@@ -152,7 +152,7 @@ func (w *work) saveAttempt(ctx context.Context, a *payment.Attempt) error {
 	if a.State.Final() && a.ClosedAt.IsZero() {
 		a.ClosedAt = a.UpdatedAt
 	}
-	a.ExternalID, a.Code, a.Text = cut(hideInName(a.ExternalID), maxCreditText), cut(pan.Hide(a.Code), maxCreditText), cut(pan.Hide(a.Text), maxReason)
+	a.ExternalID, a.Code, a.Text = cut(pan.HideInName(a.ExternalID), maxCreditText), cut(pan.Hide(a.Code), maxCreditText), cut(pan.Hide(a.Text), maxReason)
 	return w.SavePaymentAttempt(ctx, *a)
 }
 
@@ -279,7 +279,7 @@ func (c *Core) Resolve(ctx context.Context, word Word) (Resolved, error) {
 	if !storable(word.Reference) {
 		return Resolved{}, payment.Fail(payment.CodePaymentNotFound, "no such attempt")
 	}
-	word.ExternalID, word.Code, word.Text = hideInName(word.ExternalID), pan.Hide(word.Code), pan.Hide(word.Text)
+	word.ExternalID, word.Code, word.Text = pan.HideInName(word.ExternalID), pan.Hide(word.Code), pan.Hide(word.Text)
 	a, err := view(ctx, c, "resolve", func(tx *store.Tx) (payment.Attempt, error) {
 		return tx.PaymentAttemptByReference(ctx, word.ConnectorID, word.Reference)
 	})

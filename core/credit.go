@@ -42,9 +42,9 @@ func tidy(c payment.Credit) payment.Credit {
 		*text = cut(pan.Hide(*text), maxCreditText)
 	}
 	for _, text := range []*string{&c.Account, &c.VirtualAccount, &c.Reference, &c.OrderCode} {
-		*text = cut(hideInName(*text), maxCreditText)
+		*text = cut(pan.HideInName(*text), maxCreditText)
 	}
-	c.ExternalID, c.Memo = hideInName(c.ExternalID), cut(pan.Hide(c.Memo), maxMemo)
+	c.ExternalID, c.Memo = pan.HideInName(c.ExternalID), cut(pan.Hide(c.Memo), maxMemo)
 	if c.Currency == "" {
 		c.Currency = "VND"
 	}
@@ -52,16 +52,6 @@ func tidy(c payment.Credit) payment.Credit {
 		c.OccurredAt = c.ReceivedAt
 	}
 	return c
-}
-
-// hideInName hides card numbers in what somebody else calls an account or a
-// transaction. One that is digits and nothing else is left alone: chance makes
-// card numbers of such names too, and money is told apart by them.
-func hideInName(s string) string {
-	if strings.Trim(s, "0123456789") == "" {
-		return s
-	}
-	return pan.Hide(s)
 }
 
 // cut drops what is no text and what is too long.

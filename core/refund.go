@@ -251,7 +251,7 @@ type RefundWord struct {
 // nothing; CodeConflict when it contradicts an earlier one, which then waits
 // for a person.
 func (c *Core) ResolveRefund(ctx context.Context, id string, word RefundWord) (payment.Refund, error) {
-	word.ExternalID, word.Code, word.Text = hideInName(word.ExternalID), pan.Hide(word.Code), pan.Hide(word.Text)
+	word.ExternalID, word.Code, word.Text = pan.HideInName(word.ExternalID), pan.Hide(word.Code), pan.Hide(word.Text)
 	if word.Actor == "" {
 		word.Actor = ActorAcquirer
 	}
@@ -302,7 +302,7 @@ func (c *Core) onRefund(ctx context.Context, verb, id string, fn func(w *work, r
 		if w.now.After(r.UpdatedAt) {
 			r.UpdatedAt = w.now
 		}
-		r.ExternalID, r.Code, r.Text = cut(hideInName(r.ExternalID), maxCreditText), cut(pan.Hide(r.Code), maxCreditText), cut(pan.Hide(r.Text), maxReason)
+		r.ExternalID, r.Code, r.Text = cut(pan.HideInName(r.ExternalID), maxCreditText), cut(pan.Hide(r.Code), maxCreditText), cut(pan.Hide(r.Text), maxReason)
 		return w.SaveRefund(ctx, r)
 	})
 	return r, err

@@ -63,6 +63,30 @@ func Stands(s string) bool { return finds(s, eachStanding) }
 // others say and is kept, such as the text of a bank transfer.
 func Hide(s string) string { return masked(s, eachStanding) }
 
+// HideInName is Hide for what somebody else calls a transaction or an account.
+// One word with a letter in it, and one of digits alone, is left as it is: chance
+// makes card numbers in such names too, money is told apart by them, and two of
+// them could be alike once their middle is hidden.
+func HideInName(s string) string {
+	digits, marks := 0, 0
+	for _, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			digits++
+		case strings.ContainsRune("-_.:/", r):
+			marks++
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z':
+		default:
+			return Hide(s)
+		}
+	}
+	// What is left to be hidden is a number as cards print it.
+	if marks == 0 || digits+marks < len(s) || digits > 19 {
+		return s
+	}
+	return Hide(s)
+}
+
 // eachStanding calls yield for every number that stands, from left to right,
 // until it returns false.
 func eachStanding(s string, yield func(start, end int, digits string) bool) {

@@ -84,3 +84,17 @@ func FuzzStands(f *testing.F) {
 		}
 	})
 }
+
+// Two names that differ stay two names: money is told apart by them.
+func TestHideInName(t *testing.T) {
+	for _, name := range []string{"4111111111111111", "FT26-4111111111111111", "bank/4111111111111111:1", "2026-4111111111111111", ""} {
+		if got := HideInName(name); got != name {
+			t.Errorf("%q became %q", name, got)
+		}
+	}
+	for _, text := range []string{"paid with 4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111"} {
+		if got := HideInName(text); Stands(got) || got == text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}

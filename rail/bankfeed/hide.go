@@ -5,15 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"strings"
 
 	"github.com/thungan/thungan/internal/pan"
 )
 
 // names are the members of messages by which transactions, orders and the
-// receiving account are told apart. What is digits and nothing else there is
-// left alone: chance makes card numbers of such names too, and a hidden one
-// would be taken for another's.
+// receiving account are told apart (see pan.HideInName).
 var names = map[string]bool{
 	"id": true, "tid": true, "transaction_id": true, "reference": true, "referenceCode": true, "reference_code": true, "reference_number": true,
 	"code": true, "payment_code": true, "orderCode": true, "account": true, "accountNumber": true, "account_number": true,
@@ -40,10 +37,11 @@ func hide(body []byte) []byte {
 		default:
 			return
 		}
-		if names[name] && strings.Trim(text, "0123456789") == "" {
-			return
+		hide := pan.Hide
+		if names[name] {
+			hide = pan.HideInName
 		}
-		if hidden := pan.Hide(text); hidden != text {
+		if hidden := hide(text); hidden != text {
 			out = appendJSON(append(out, body[copied:start]...), hidden)
 			copied, changed = end, true
 		}
